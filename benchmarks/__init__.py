@@ -1,0 +1,1 @@
+"""Commands that measure: `python -m benchmarks accuracy|folds|footprint|report`. See docs/results.md."""

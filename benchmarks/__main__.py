@@ -1,0 +1,39 @@
+"""`python -m benchmarks NAME …`: run one measurement and keep its figures in benchmarks/results/NAME.json."""
+
+import argparse
+import importlib
+import json
+import platform
+import subprocess
+from datetime import date
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+NAMES = ("accuracy", "folds", "footprint", "report")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--corpora", type=Path, help="folder that holds emodb, ravdess, nemo …")
+    parser.add_argument("--weights", type=Path, help="folder that holds pre-trained encoders (folds)")
+    parser.add_argument("--bundle", type=Path, help="a bundle instead of the embedded one")
+    arguments = parser.parse_args()
+    measured = importlib.import_module(f"benchmarks.{arguments.name}").run(arguments)
+    if measured is None:
+        return
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    about = {
+        "date": date.today().isoformat(),
+        "commit": commit.stdout.strip(),
+        "processor": platform.machine(),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{arguments.name}.json").write_text(
+        json.dumps({**about, "figures": measured}, indent=1) + "\n"
+    )
+
+
+main()

@@ -1,0 +1,143 @@
+"""The bundle folder: its manifest, its hashes, and reading it safely."""
+
+import hashlib
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, ValidationError
+
+from emojudge.emotions import EMOTIONS, Attribute
+from emojudge.errors import BundleError
+from emojudge.records import Record
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+
+
+class AcousticPart(Record):
+    """`acoustic.onnx` (waveforms to pooled features) and `acoustic_head.onnx` (to logits)."""
+
+    temperature: float = Field(gt=0)  # divides the logits when there is no text
+    window_seconds: float = Field(gt=0)  # longer recordings are cut in equal windows of at most this
+    # Mean and deviation of the training split's pooled features, what `adapt` maps a collection onto.
+    embedding_mean: tuple[float, ...]
+    embedding_deviation: tuple[float, ...]
+
+
+class LinguisticPart(Record):
+    """`linguistic.onnx` (token ids to logits and attributes) and `tokenizer.json`."""
+
+    temperature: float = Field(gt=0)  # divides the logits when there is no audio
+    max_tokens: int = Field(ge=4)
+    attributes: bool  # whether three attribute outputs follow the emotion logits
+    languages: tuple[str, ...]
+
+
+class Fusion(Record):
+    """L2 logistic regression on both models' logits, and how its weights were found."""
+
+    coefficients: tuple[tuple[float, ...], ...]  # (emotions, 2 * emotions): audio logits, then text logits
+    intercept: tuple[float, ...]  # (emotions,)
+    temperature: float = Field(gt=0)
+    text_share: dict[Attribute, float]  # of the fused attributes; the rest is the audio's
+    method: str
+
+
+class Manifest(Record):
+    """`bundle.json`."""
+
+    format: int
+    name: str
+    emotions: tuple[str, ...]
+    audio: AcousticPart | None
+    text: LinguisticPart | None
+    fusion: Fusion | None
+    licence: str
+    provenance: dict[str, Any]
+    hashes: dict[str, str]  # file name → SHA-256 in hexadecimal
+
+
+class Bundle:
+    """A bundle folder whose files are as they were when it was made."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+
+    @classmethod
+    def open(cls, folder: Path | str | None = None) -> Self:
+        """Read and check a bundle; without an argument, the embedded one.
+
+        Raises:
+            BundleError: no manifest, another format version, a missing file, a hash that differs.
+        """
+        path = Path(str(files("emojudge.bundle") / "default")) if folder is None else Path(folder)
+        try:
+            content = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BundleError(
+                path, found=str(error), expected=f"a folder with {MANIFEST}", advice="Is it a bundle?"
+            ) from error
+        _check_format(path, content)
+        try:
+            manifest = Manifest.model_validate(content)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            place = ".".join(str(part) for part in fault["loc"])
+            raise BundleError(
+                path / MANIFEST, found=f"{place}: {fault['msg']}", expected="a manifest"
+            ) from error
+        for name, expected in manifest.hashes.items():
+            _check_hash(path, name, expected)
+        return cls(path, manifest)
+
+    def file(self, name: str) -> Path:
+        """The path of one of the manifest's files; only files with a checked hash are given out."""
+        if name not in self.manifest.hashes:
+            raise BundleError(self.folder, found=f"no hash for {name}", expected="one in the manifest")
+        return self.folder / name
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `bundle.json` with the hashes of the folder's other files."""
+    names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name not in (MANIFEST, "README.md"))
+    complete = manifest.model_copy(update={"hashes": {name: file_hash(folder / name) for name in names}})
+    temporary = folder / (MANIFEST + ".tmp")
+    temporary.write_text(complete.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, folder / MANIFEST)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_format(path: Path, content: Any) -> None:
+    version = content.get("format") if isinstance(content, dict) else None
+    if version != FORMAT:
+        raise BundleError(
+            path / MANIFEST,
+            found=f"format version {version!r}",
+            expected=f"version {FORMAT}",
+            advice="Install the emojudge version that the bundle was made for.",
+        )
+    if tuple(content.get("emotions", ())) != EMOTIONS:
+        raise BundleError(path / MANIFEST, found="another label set", expected=", ".join(EMOTIONS))
+
+
+def _check_hash(folder: Path, name: str, expected: str) -> None:
+    path = folder / name
+    if Path(name).name != name or not path.is_file():
+        raise BundleError(path, found="no such file", expected="the file that the manifest lists")
+    actual = file_hash(path)
+    if actual != expected:
+        raise BundleError(
+            path,
+            found=f"SHA-256 {actual[:12]}…",
+            expected=f"{expected[:12]}… as in the manifest",
+            advice="The file was changed or damaged: copy the bundle again.",
+        )

@@ -1,0 +1,84 @@
+"""Trained models, fusion and calibration into one bundle folder."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emojudge.bundle.export import export_acoustic, export_linguistic
+from emojudge.bundle.format import (
+    FORMAT,
+    AcousticPart,
+    Bundle,
+    Fusion,
+    LinguisticPart,
+    Manifest,
+    write_manifest,
+)
+from emojudge.emotions import EMOTIONS
+from emojudge.models.acoustic import AcousticModel
+from emojudge.models.linguistic import LinguisticModel
+
+
+def make_bundle(
+    folder: Path,
+    name: str,
+    *,
+    acoustic: tuple[AcousticModel, AcousticPart] | None = None,
+    linguistic: tuple[LinguisticModel, LinguisticPart, Path] | None = None,
+    fusion: Fusion | None = None,
+    small: bool = False,
+    licence: str = "Apache-2.0",
+    provenance: dict[str, Any] | None = None,
+    card: str = "",
+) -> Bundle:
+    """Write a bundle folder, whole or not at all, and open it.
+
+    Args:
+        acoustic: the model and its part of the manifest.
+        linguistic: the model, its part of the manifest, and its `tokenizer.json`.
+        small: float16 weights for audio, 8-bit ones for text.
+        card: the model card, `README.md`.
+    """
+    temporary = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    if acoustic:
+        export_acoustic(acoustic[0], temporary, half=small)
+    if linguistic:
+        export_linguistic(linguistic[0], temporary, quantise=small)
+        shutil.copyfile(linguistic[2], temporary / "tokenizer.json")
+    (temporary / "README.md").write_text(card, encoding="utf-8")
+    manifest = Manifest(
+        format=FORMAT,
+        name=name,
+        emotions=EMOTIONS,
+        audio=acoustic[1] if acoustic else None,
+        text=linguistic[1] if linguistic else None,
+        fusion=fusion,
+        licence=licence,
+        provenance=provenance or {},
+        hashes={},
+    )
+    write_manifest(temporary, manifest)
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(temporary, folder)
+    return Bundle.open(folder)
+
+
+def equal_shares(weight: float = 0.5) -> dict[str, float]:
+    """The same share of the text in each fused attribute."""
+    return {"valence": weight, "arousal": weight, "dominance": weight}
+
+
+def embedding_statistics(
+    embeddings: NDArray[np.float32], weights: NDArray[np.floating]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Weighted mean and deviation of pooled features `(items, features)`, for the manifest."""
+    mean = np.average(embeddings, axis=0, weights=weights)
+    deviation = np.sqrt(np.average(np.square(embeddings - mean), axis=0, weights=weights))
+    return tuple(round(float(v), 6) for v in mean), tuple(round(float(v), 6) for v in deviation)

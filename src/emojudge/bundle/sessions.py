@@ -1,0 +1,77 @@
+"""The bundle's models behind ONNX Runtime: lists of items in, arrays out, padding kept inside."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from emojudge.bundle.format import Bundle
+
+SAMPLES_PER_BATCH = 16 * 6 * 16_000  # padded samples in one pass: bounds memory, whatever is asked for
+TOKENS_PER_BATCH = 4096
+
+
+class AcousticSession:
+    """Waveforms to pooled features, and pooled features to logits."""
+
+    def __init__(self, bundle: Bundle, threads: int = 0) -> None:
+        self._encoder = _session(bundle.file("acoustic.onnx"), threads)
+        self._head = _session(bundle.file("acoustic_head.onnx"), threads)
+
+    def embed(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Waveforms `(samples,)` each, mono 16 kHz, to `(items, features)`, in the order given."""
+        return _in_batches(self._encoder, "waveforms", waveforms, SAMPLES_PER_BATCH)
+
+    def classify(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`(items, features)` to logits `(items, emotions)`."""
+        (logits,) = self._head.run(None, {"embeddings": embeddings.astype(np.float32)})
+        return np.asarray(logits)
+
+
+class LinguisticSession:
+    """Texts to logits, followed by attributes where the model has them."""
+
+    def __init__(self, bundle: Bundle, max_tokens: int, threads: int = 0) -> None:
+        self._model = _session(bundle.file("linguistic.onnx"), threads)
+        self._tokenizer = Tokenizer.from_file(str(bundle.file("tokenizer.json")))
+        self._tokenizer.enable_truncation(max_tokens)
+        self._tokenizer.no_padding()
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Texts to `(items, outputs)`, in the order given."""
+        ids = [np.array(e.ids, dtype=np.int64) for e in self._tokenizer.encode_batch(list(texts))]
+        return _in_batches(self._model, "tokens", ids, TOKENS_PER_BATCH)
+
+
+def _session(path: Path, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # The arena keeps the largest batch's memory for ever; without it a process stays small.
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _in_batches(session: Any, name: str, items: Sequence[NDArray[Any]], budget: int) -> NDArray[np.float32]:
+    """Run items in batches of similar length with at most `budget` padded positions, in their order."""
+    sizes = np.array([len(item) for item in items])
+    order = np.argsort(-sizes, kind="stable")
+    outputs: list[NDArray[np.float32]] = []
+    at = 0
+    while at < len(order):
+        count = max(1, budget // int(sizes[order[at]]))
+        chosen = order[at : at + count]
+        padded = np.zeros((len(chosen), int(sizes[chosen[0]])), dtype=items[0].dtype)
+        for row, index in enumerate(chosen):
+            padded[row, : sizes[index]] = items[index]
+        (output,) = session.run(None, {name: padded, "lengths": sizes[chosen].astype(np.int64)})
+        outputs.append(output)
+        at += count
+    result = np.concatenate(outputs)
+    in_order = np.empty_like(result)
+    in_order[order] = result
+    return in_order

@@ -1,0 +1,165 @@
+"""What the readers share: find audio by name, read lines and tables, turn several labels into one target."""
+
+import csv
+import io
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from emojudge.emotions import EMOTIONS, Emotion
+from emojudge.errors import CorpusError
+from emojudge.records import Utterance
+
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".opus", ".ogg"})
+
+
+def some(names: Iterable[str], limit: int = 3) -> str:
+    """The first few names, and how many more there are.
+
+    >>> some(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    listed = list(names)
+    text = ", ".join(listed[:limit]).encode(errors="backslashreplace").decode()  # names need not be UTF-8
+    return text if len(listed) <= limit else f"{text} and {len(listed) - limit} more"
+
+
+def read_audio(folder: Path, parse: Callable[[Path], Utterance | None], layout: str) -> list[Utterance]:
+    """An utterance for every audio file in or under a folder, ordered by file name.
+
+    Audio is known by its suffix, whatever the release's own, so that re-encoded copies are read too. Hidden
+    files (such as the `._*` files of macOS archives) are not audio.
+
+    Args:
+        folder: where to look.
+        parse: makes an utterance of a file by its name, or None where the name is not the corpus's.
+        layout: what the folder should hold, in words, for the errors.
+
+    Raises:
+        CorpusError: no folder, no audio in it, names that do not parse, or an utterance that is there twice.
+    """
+    paths = sorted(_audio_files(folder), key=lambda path: (path.name, path))
+    if not paths:
+        found = "no audio file" if folder.is_dir() else "no such folder"
+        raise CorpusError(folder, found=found, expected=layout, advice="Name the folder of the copy.")
+    read = [parse(path) for path in paths]
+    strange = [str(path.relative_to(folder)) for path, u in zip(paths, read, strict=True) if u is None]
+    if strange:
+        raise CorpusError(
+            folder,
+            found=f"{len(strange)} of {len(paths)} audio files with other names: {some(strange)}",
+            expected=layout,
+            advice="Move what is not of this corpus elsewhere.",
+        )
+    utterances = [utterance for utterance in read if utterance is not None]
+    twice = [name for name, count in Counter(u.id for u in utterances).items() if count > 1]
+    if twice:
+        raise CorpusError(
+            folder,
+            found=f"{len(twice)} utterances more than once: {some(twice)}",
+            expected="each once",
+            advice="Name the folder of one copy: some archives hold the corpus twice.",
+        )
+    return utterances
+
+
+def _audio_files(folder: Path) -> Iterator[Path]:
+    visited: set[str] = set()  # links are followed, but not round in circles
+    for place, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        if os.path.realpath(place) in visited:
+            folders.clear()
+            continue
+        visited.add(os.path.realpath(place))
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
+                yield Path(place, name)
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):  # those are said better by the caller
+        raise CorpusError(error.filename, found=str(error.strerror), expected="a readable folder") from error
+
+
+def find_file(folder: Path, names: Iterable[str]) -> Path:
+    """The first of the names that is a file in the folder.
+
+    Raises:
+        CorpusError: none of them is there.
+    """
+    tried = list(names)
+    for name in tried:
+        if (folder / name).is_file():
+            return folder / name
+    found = "no such file" if folder.is_dir() else "no such folder"
+    raise CorpusError(folder, found=found, expected=" or ".join(tried), advice="Name the folder of the copy.")
+
+
+def read_text(path: Path) -> str:
+    """A file's text, which is UTF-8 with or without a byte order mark.
+
+    Raises:
+        CorpusError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return file.read()
+    except OSError as error:
+        raise CorpusError(path, found=error.strerror or str(error), expected="a readable file") from error
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            path, found=f"a byte at {error.start} that is not UTF-8", expected="text in UTF-8"
+        ) from error
+
+
+def read_fields(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and tab-separated fields of every line that is not blank; quotes mean nothing.
+
+    Lines end at LF or CR LF only: subtitles and comments contain U+0085 and U+2028 as mere characters.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            yield number, line.removesuffix("\r").split("\t")
+
+
+def read_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[int, dict[str, str]]]:
+    """Last line number and fields by column of every row of a CSV file with a header (RFC 4180).
+
+    Raises:
+        CorpusError: no header, a column twice, a row with too few or too many fields, or a quote that never
+            ends.
+    """
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if not header or len(set(header)) < len(header):
+            raise CorpusError(path, found=f"the header {header}", expected="a header of distinct columns")
+        for row in reader:
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise CorpusError(
+                    f"{path}:{reader.line_num}", found=f"{len(row)} fields", expected=f"{len(header)} fields"
+                )
+            yield reader.line_num, dict(zip(header, row, strict=True))
+    except csv.Error as error:
+        raise CorpusError(
+            f"{path}:{reader.line_num}", found=str(error), expected="a well-formed table"
+        ) from error
+
+
+def target(emotions: Iterable[Emotion | None]) -> tuple[Emotion | None, dict[Emotion, float] | None]:
+    """Emotion and votes of an item with several labels, None being those without a place in the eight.
+
+    The distinct emotions share the votes equally. Where one remains it is the emotion, and no votes are
+    needed; where none remains both are None.
+
+    >>> target(["happy", "happy", None]), target(["sad", "angry"])
+    (('happy', None), (None, {'angry': 0.5, 'sad': 0.5}))
+    """
+    named = set(emotions)
+    distinct = [emotion for emotion in EMOTIONS if emotion in named]
+    if len(distinct) < 2:
+        return (distinct[0] if distinct else None), None
+    return None, {emotion: 1.0 / len(distinct) for emotion in distinct}

@@ -1,0 +1,220 @@
+"""Any table as a corpus: CSV, TSV or JSONL with one utterance a row."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from emojudge.corpora.reading import read_rows, read_text, some
+from emojudge.emotions import ATTRIBUTES, EMOTIONS, parse_emotion
+from emojudge.errors import CorpusError
+from emojudge.records import Attributes, Transcript, Utterance
+
+COLUMNS: dict[str, tuple[str, ...]] = {  # ours: the names looked for, whatever their case, first found first
+    "id": ("id",),
+    "file": ("file",),
+    "speaker": ("speaker",),
+    "gender": ("gender", "sex"),
+    "emotion": ("emotion",),
+    "valence": ("valence",),
+    "arousal": ("arousal",),
+    "dominance": ("dominance",),
+    "transcript": ("transcript", "text"),
+    "language": ("language",),
+    "split": ("split",),
+}
+SUFFIXES = (".csv", ".tsv", ".jsonl")
+_GENDERS: dict[str, Literal["female", "male"] | None] = {
+    **dict.fromkeys(("f", "female", "woman"), "female"),
+    **dict.fromkeys(("m", "male", "man"), "male"),
+    **dict.fromkeys(("", "other", "unknown", "x"), None),
+}
+
+logger = logging.getLogger(__name__)
+
+
+def load(path: Path, columns: Mapping[str, str] | None = None) -> list[Utterance]:
+    """Read a table whose rows are utterances.
+
+    Columns are looked for by the names file, speaker, gender or sex, emotion, valence, arousal, dominance,
+    transcript or text, language, split and id; others are ignored. A row needs a file, a transcript, or both.
+    Emotions are named in full, by MSP-Podcast's letters or by common synonyms (see `parse_emotion`). Rows
+    with other labels are kept without an emotion, and a warning counts them. Valence, arousal and dominance
+    are on 1..7 and come together. Files are relative to the table's folder. Rows without an id are named by
+    their file, else by their line.
+
+    Args:
+        path: a `.csv`, `.tsv` or `.jsonl` file, UTF-8, with column names in its first line or, for JSONL, as
+            keys; or a folder with one such file, or with one of them named `manifest`.
+        columns: our name → the table's, for columns with other names.
+
+    Raises:
+        CorpusError: with file and line: what cannot be read, a missing recording, values out of range, an id
+            twice; and when no label of the column names an emotion.
+    """
+    table = _find(path)
+    rows = [*_jsonl(table)] if table.suffix.lower() == ".jsonl" else [*_separated(table)]
+    if not rows:
+        raise CorpusError(table, found="no row", expected="one row per utterance")
+    names = _resolve(table, list({name: None for _, row in rows for name in row}), columns or {})
+    utterances: list[Utterance] = []
+    unknown: Counter[str] = Counter()
+    lines: dict[str, int] = {}
+    for line, row in rows:
+        where = f"{table}:{line}"
+        cells = {name: _cell(where, column, row.get(column)) for name, column in names.items()}
+        utterance = _utterance(table, line, cells)
+        if utterance.id in lines:
+            found = f"the id {utterance.id!r}, which line {lines[utterance.id]} has too"
+            raise CorpusError(where, found=found, expected="each id once", advice="Add a column 'id'.")
+        lines[utterance.id] = line
+        utterances.append(utterance)
+        if utterance.emotion is None and cells.get("emotion"):
+            unknown[cells["emotion"]] += 1
+    _report_unknown(table, unknown, any(utterance.emotion for utterance in utterances))
+    return utterances
+
+
+def _find(path: Path) -> Path:
+    if not path.is_dir():
+        if path.suffix.lower() not in SUFFIXES or not path.is_file():
+            found = f"a {path.suffix or 'nameless'} file" if path.is_file() else "no such file or folder"
+            raise CorpusError(path, found=found, expected=f"a table ({', '.join(SUFFIXES)})")
+        return path
+    tables = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    manifests = [file for file in tables if file.stem.lower() == "manifest"]
+    for candidates in (manifests, tables):
+        if len(candidates) == 1:
+            return candidates[0]
+    found = f"{len(tables)} tables: {some(file.name for file in tables)}" if tables else "no table"
+    raise CorpusError(
+        path, found=found, expected=f"one table ({', '.join(SUFFIXES)})", advice="Name the file itself."
+    )
+
+
+def _separated(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    yield from read_rows(table, delimiter="\t" if table.suffix.lower() == ".tsv" else ",")
+
+
+def _jsonl(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    for line, text in enumerate(read_text(table).split("\n"), start=1):
+        if not text.strip():
+            continue
+        try:
+            row = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise CorpusError(f"{table}:{line}", found=str(error), expected="a JSON object") from error
+        if not isinstance(row, dict):
+            raise CorpusError(f"{table}:{line}", found=type(row).__name__, expected="a JSON object")
+        yield line, row
+
+
+def _resolve(table: Path, header: list[str], columns: Mapping[str, str]) -> dict[str, str]:
+    """Our name → the table's, for the columns it has."""
+    for name, column in columns.items():
+        if name not in COLUMNS:
+            near = get_close_matches(name, COLUMNS, n=1)
+            raise CorpusError(
+                table,
+                found=f"a mapping for {name!r}",
+                expected=f"one for {', '.join(COLUMNS)}",
+                advice=f"Did you mean {near[0]!r}?" if near else "",
+            )
+        if column not in header:
+            raise CorpusError(
+                table, found=f"the columns {', '.join(header)}", expected=f"{column!r} among them"
+            )
+    by_lower = {column.strip().lower(): column for column in reversed(header)}
+    names = dict(columns)
+    for name, defaults in COLUMNS.items():
+        present = [by_lower[default] for default in defaults if default in by_lower]
+        if present:
+            names.setdefault(name, present[0])
+    if "file" not in names and "transcript" not in names:
+        raise CorpusError(
+            table,
+            found=f"the columns {', '.join(header)}",
+            expected="'file' or 'transcript' among them",
+            advice="Map the table's own names with `columns`.",
+        )
+    attributes = [name for name in ATTRIBUTES if name in names]
+    if attributes and len(attributes) < len(ATTRIBUTES):
+        logger.warning("%s: has only %s of the attributes, so none is read", table, " and ".join(attributes))
+        for name in attributes:
+            del names[name]
+    return names
+
+
+def _cell(where: str, column: str, value: object) -> str:
+    """A value as stripped text; nothing as an empty one."""
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise CorpusError(where, found=f"{column} = {value!r}", expected="text or a number")
+    text = str(value).strip()
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise CorpusError(where, found=f"{column} = {text!a}", expected="text without lone surrogates")
+    return text
+
+
+def _utterance(table: Path, line: int, cells: Mapping[str, str]) -> Utterance:
+    where = f"{table}:{line}"
+    file, text = cells.get("file", ""), cells.get("transcript", "")
+    language = cells.get("language") or None
+    if not file and not text:
+        raise CorpusError(where, found="neither file nor transcript", expected="one of them, or both")
+    if file and not (table.parent / file).is_file():
+        raise CorpusError(
+            where, found=f"no file {file!r}", expected=f"a recording, relative to {table.parent}"
+        )
+    gender = cells.get("gender", "").lower()
+    if gender not in _GENDERS:
+        expected = "female or male (f, m), other, unknown, or nothing"
+        raise CorpusError(where, found=f"the gender {gender!r}", expected=expected)
+    return Utterance(
+        id=cells.get("id") or file or f"{table.stem}:{line}",
+        audio=table.parent / file if file else None,
+        transcript=Transcript(text=text, source=table.name, language=language) if text else None,
+        speaker=cells.get("speaker") or None,
+        gender=_GENDERS[gender],
+        language=language,
+        split=cells.get("split") or None,
+        emotion=parse_emotion(cells.get("emotion", "")),
+        attributes=_attributes(where, cells),
+    )
+
+
+def _attributes(where: str, cells: Mapping[str, str]) -> Attributes | None:
+    values: dict[str, str] = {name: cells[name] for name in ATTRIBUTES if cells.get(name)}
+    if not values:
+        return None
+    try:
+        return Attributes.model_validate(values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        found = f"{fault['loc'][0]} = {values.get(str(fault['loc'][0]), '')!r}"
+        raise CorpusError(
+            where,
+            found=found,
+            expected="valence, arousal and dominance, each a number from 1 to 7",
+            advice="Rescale other scales first.",
+        ) from error
+
+
+def _report_unknown(table: Path, unknown: Counter[str], any_known: bool) -> None:
+    if not unknown:
+        return
+    listed = some((f"{label!r} ({count})" for label, count in unknown.most_common()), limit=20)
+    if not any_known:
+        raise CorpusError(
+            table,
+            found=f"no label that names an emotion: {listed}",
+            expected=f"some of {', '.join(EMOTIONS)}",
+            advice="Rename the labels, or map `emotion` to another column.",
+        )
+    logger.warning("%s: %d rows kept without an emotion: %s", table, unknown.total(), listed)

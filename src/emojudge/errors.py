@@ -1,0 +1,54 @@
+"""The few errors that people meet. Each says where, what was found, what was expected, what to do next."""
+
+
+class EmojudgeError(Exception):
+    """Base of every error that a user can cause and mend.
+
+    >>> raise AudioError("call.wav", found="0 bytes", expected="audio", advice="Copy the file again.")
+    Traceback (most recent call last):
+    ...
+    emojudge.errors.AudioError: call.wav: found 0 bytes; expected audio. Copy the file again.
+    """
+
+    def __init__(self, where: object, *, found: str, expected: str, advice: str = "") -> None:
+        self.where = str(where)
+        self.found = found
+        self.expected = expected
+        self.advice = advice
+        super().__init__(f"{self.where}: found {found}; expected {expected}. {advice}".rstrip())
+
+
+class AudioError(EmojudgeError):
+    """A recording that cannot be decoded or used."""
+
+
+class TranscriptError(EmojudgeError):
+    """A transcript file that cannot be read or does not fit its recording."""
+
+
+class RecipeError(EmojudgeError):
+    """A recipe with an unknown key or a value out of range."""
+
+
+class BundleError(EmojudgeError):
+    """A bundle folder that is incomplete, damaged or of another format version."""
+
+
+class CorpusError(EmojudgeError):
+    """A corpus copy whose files or labels are not as its release has them."""
+
+
+class TrainingError(EmojudgeError):
+    """A training that cannot go on, such as one whose loss is no longer a number."""
+
+
+class MissingExtraError(EmojudgeError):
+    """A feature whose optional packages are not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            feature,
+            found="its optional packages missing",
+            expected=f"the extra {extra!r}",
+            advice=f"Install it with: pip install 'emojudge[{extra}]'",
+        )

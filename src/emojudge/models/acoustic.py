@@ -1,0 +1,70 @@
+"""The acoustic model: normalise, encode, pool over the true frames, classify."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from emojudge.models.backbones import load_backbone
+from emojudge.models.head import ResidualHead
+from emojudge.models.padding import length_mask
+from emojudge.models.pooling import AttentiveStatisticsPooling
+from emojudge.recipe import AcousticSettings
+
+
+class AcousticModel(nn.Module):
+    """Waveforms `(batch, samples)` and lengths `(batch,)` to logits `(batch, outputs)`.
+
+    Samples are float32 at 16 kHz; whatever lies beyond an item's length is ignored, so that an item's
+    logits do not depend on the batch it fell into. Source: EmoJudge section 2.1.
+    """
+
+    EPSILON = 1e-6  # of full scale: keeps digital silence finite
+
+    def __init__(self, backbone: nn.Module, outputs: int, settings: AcousticSettings) -> None:
+        super().__init__()
+        features: int = backbone.features
+        self.backbone = backbone
+        self.pooling = AttentiveStatisticsPooling(features)
+        self.head = ResidualHead(
+            2 * features, outputs, settings.head_width, settings.head_layers, settings.dropout
+        )
+        self.normalisation: Literal["corpus", "utterance"] = settings.normalisation
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("deviation", torch.ones(()))
+
+    @classmethod
+    def from_settings(
+        cls, settings: AcousticSettings, outputs: int, weights: str | None = None
+    ) -> "AcousticModel":
+        """The model of a recipe, its encoder pre-trained, pooling and head fresh."""
+        return cls(load_backbone(settings.backbone, weights), outputs, settings)
+
+    def normalise(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+        """Zero mean and unit deviation, by the training split's figures or by each utterance's own."""
+        mask = length_mask(lengths, waveforms.shape[1])
+        mean, deviation = self.mean, self.deviation
+        if self.normalisation == "utterance":
+            count = lengths[:, None].to(waveforms.dtype)
+            mean = (waveforms * mask).sum(dim=1, keepdim=True) / count
+            deviation = (((waveforms - mean).square() * mask).sum(dim=1, keepdim=True) / count).sqrt()
+        return (waveforms - mean) / (deviation + self.EPSILON) * mask
+
+    def embed(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+        """Pooled features `(batch, 2 * features)`, what `--adapt` normalises and the head reads."""
+        hidden = self.backbone(self.normalise(waveforms, lengths), lengths)
+        pooled: Tensor = self.pooling(hidden, length_mask(self.backbone.frames(lengths), hidden.shape[1]))
+        return pooled
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.embed(waveforms, lengths))
+        return logits
+
+    def penalty(self) -> Tensor:
+        """The L2 term on the attention parameters, to be scaled by the recipe's `attention_penalty`."""
+        return self.pooling.penalty()
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Trainable parameters by part: each part has its own learning rate."""
+        parts = {"encoder": self.backbone, "pooling": self.pooling, "head": self.head}
+        return {name: [p for p in part.parameters() if p.requires_grad] for name, part in parts.items()}

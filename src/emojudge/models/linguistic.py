@@ -1,0 +1,55 @@
+"""The linguistic model: an encoder over tokens, its first token's vector, dropout, linear."""
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel
+
+from emojudge.models.padding import length_mask
+from emojudge.recipe import LinguisticSettings
+
+
+class LinguisticModel(nn.Module):
+    """Token ids `(batch, tokens)` and lengths `(batch,)` to logits `(batch, outputs)`.
+
+    Any encoder of `transformers` that takes ids and a mask: RoBERTa, DeBERTa, BERT, MiniLM. Ids beyond an
+    item's length are ignored. Source: EmoJudge section 2.2.
+    """
+
+    def __init__(self, encoder: nn.Module, outputs: int, dropout: float = 0.3) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(encoder.config.hidden_size, outputs)
+
+    @classmethod
+    def from_settings(
+        cls, settings: LinguisticSettings, outputs: int, weights: str | None = None
+    ) -> "LinguisticModel":
+        """The model of a recipe, its encoder pre-trained (never with remote code), its head fresh."""
+        encoder = AutoModel.from_pretrained(
+            weights or settings.backbone.weights, dtype=torch.float32, trust_remote_code=False
+        )
+        layers, frozen = settings.backbone.layers, settings.backbone.frozen_layers
+        if layers is not None:
+            encoder.encoder.layer = encoder.encoder.layer[:layers]
+        if frozen:
+            encoder.embeddings.requires_grad_(False)
+            encoder.encoder.layer[:frozen].requires_grad_(False)
+        if getattr(encoder, "pooler", None) is not None:
+            encoder.pooler = None  # the first token's vector is read as it is
+        return cls(encoder, outputs, settings.dropout)
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        mask = length_mask(lengths, tokens.shape[1])
+        hidden = self.encoder(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
+        logits: Tensor = self.head(self.dropout(hidden[:, 0]))
+        return logits
+
+    def penalty(self) -> Tensor:
+        """There is no attention pooling here to penalise."""
+        return self.head.weight.new_zeros(())
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Trainable parameters by part: each part has its own learning rate."""
+        parts = {"encoder": self.encoder, "head": self.head}
+        return {name: [p for p in part.parameters() if p.requires_grad] for name, part in parts.items()}

@@ -1,0 +1,62 @@
+"""Pre-trained weights from a folder or the Hub: all of them, or a refusal; never quietly random ones."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from emojudge.errors import RecipeError
+
+UNUSED = ("pooler.", "masked_spec_embed")  # parts of an encoder that no model here reads
+
+
+def load_pretrained(model_class: Any, name: str) -> Any:
+    """A model of `transformers` with the weights at `name`, a folder or a name on the Hub, in float32.
+
+    `transformers` itself fills weights that it does not find with random numbers; that is an error here.
+    Remote code is never run.
+
+    Raises:
+        RecipeError: no such folder, not a model, or weights missing.
+    """
+    try:
+        model, report = model_class.from_pretrained(
+            name, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+        )
+    except (OSError, ValueError) as error:
+        raise _refusal(name, str(error).splitlines()[0]) from error
+    missing = sorted(key for key in report["missing_keys"] if not key.startswith(UNUSED))
+    if missing:
+        raise _refusal(name, f"{len(missing)} weights missing, such as {missing[0]}")
+    return model
+
+
+def check_kind(encoder: Any, kind: str) -> None:
+    """Refuse an encoder that is not of the kind that the recipe names."""
+    found = encoder.config.model_type
+    if found != kind:
+        raise RecipeError(
+            "backbone.kind", found=f"{kind!r} with weights of {found!r}", expected="the kind of the weights"
+        )
+
+
+def first_layers(layers: nn.ModuleList, count: int | None) -> nn.ModuleList:
+    """The first `count` of an encoder's layers; None for all.
+
+    Raises:
+        RecipeError: the encoder has fewer.
+    """
+    if count is not None and count > len(layers):
+        raise RecipeError(
+            "backbone.layers", found=str(count), expected=f"at most {len(layers)}, which the encoder has"
+        )
+    return layers[:count]
+
+
+def _refusal(name: str, found: str) -> RecipeError:
+    return RecipeError(
+        "backbone.weights",
+        found=f"{name!r}: {found}",
+        expected="a folder, or a name on the Hub, with an encoder's weights",
+        advice="Check the name, or say with --weights in which folder it lies.",
+    )

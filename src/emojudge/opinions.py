@@ -1,0 +1,97 @@
+"""From logits to opinions, and from two opinions to the fused one."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emojudge.bundle.format import Manifest
+from emojudge.emotions import (
+    ATTRIBUTES,
+    EMOTIONS,
+    SCALE_MAX,
+    SCALE_MIN,
+    Attribute,
+    Emotion,
+    attributes_of,
+    scores_by_name,
+    scores_in_order,
+)
+from emojudge.errors import BundleError
+from emojudge.fusion.calibration import softmax
+from emojudge.fusion.logistic import LogisticFusion
+from emojudge.records import Attributes, Opinion
+
+Logits = NDArray[np.float32]
+Origin = Literal["model", "derived", "mixed"]
+MIDDLE, HALF_RANGE = (SCALE_MIN + SCALE_MAX) / 2, (SCALE_MAX - SCALE_MIN) / 2  # models work on -1..1
+
+
+@dataclass(frozen=True)
+class Fused:
+    """Scores and attributes of an utterance from whatever opinions there were."""
+
+    scores: dict[Emotion, float]
+    attributes: Attributes
+    attributes_from: dict[Attribute, Origin]
+
+
+def opinion_of_audio(logits: Logits, manifest: Manifest) -> Opinion:
+    """Audio logits `(emotions,)`; the attributes are derived from the scores, see `attributes_of`."""
+    if manifest.audio is None:
+        raise BundleError(manifest.name, found="no audio model", expected="one")
+    scores = softmax(logits, manifest.audio.temperature)
+    return _opinion(logits, scores, attributes_of(scores))
+
+
+def opinion_of_text(outputs: Logits, manifest: Manifest) -> Opinion:
+    """Text outputs: logits `(emotions,)`, followed by attributes on -1..1 where the model has them."""
+    if manifest.text is None:
+        raise BundleError(manifest.name, found="no text model", expected="one")
+    logits = outputs[: len(EMOTIONS)]
+    scores = softmax(logits, manifest.text.temperature)
+    if manifest.text.attributes:
+        return _opinion(logits, scores, MIDDLE + HALF_RANGE * outputs[len(EMOTIONS) :])
+    return _opinion(logits, scores, attributes_of(scores))
+
+
+def fuse(audio: Opinion | None, text: Opinion | None, manifest: Manifest) -> Fused:
+    """The fused opinion; of one modality alone, that modality's own.
+
+    Raises:
+        BundleError: both are there and the bundle has no fusion.
+    """
+    origins: dict[Attribute, Origin] = dict.fromkeys(ATTRIBUTES, "derived")
+    measured = manifest.text is not None and manifest.text.attributes
+    if audio is None or text is None:
+        alone = audio or text
+        if alone is None:
+            raise BundleError(manifest.name, found="no opinion", expected="audio, text, or both")
+        if audio is None and measured:
+            origins = dict.fromkeys(ATTRIBUTES, "model")
+        return Fused(alone.scores, alone.attributes, origins)
+    if manifest.fusion is None:
+        raise BundleError(manifest.name, found="no fusion", expected="one, for audio with words")
+    logistic = LogisticFusion(np.array(manifest.fusion.coefficients), np.array(manifest.fusion.intercept))
+    logits = logistic(scores_in_order(audio.logits)[None], scores_in_order(text.logits)[None])
+    scores = softmax(logits, manifest.fusion.temperature)[0]
+    mixed = [
+        manifest.fusion.text_share[name] * getattr(text.attributes, name)
+        + (1 - manifest.fusion.text_share[name]) * getattr(audio.attributes, name)
+        for name in ATTRIBUTES
+    ]
+    if measured:
+        origins = dict.fromkeys(ATTRIBUTES, "mixed")
+    return Fused(scores_by_name(scores), _attributes(np.array(mixed)), origins)
+
+
+def _opinion(logits: Logits, scores: Logits, attributes: NDArray[np.floating]) -> Opinion:
+    return Opinion(
+        logits=scores_by_name(logits), scores=scores_by_name(scores), attributes=_attributes(attributes)
+    )
+
+
+def _attributes(values: NDArray[np.floating]) -> Attributes:
+    clipped = np.clip(values, SCALE_MIN, SCALE_MAX)
+    return Attributes(**{name: float(value) for name, value in zip(ATTRIBUTES, clipped, strict=True)})

@@ -1,0 +1,140 @@
+"""Typed recipes read from YAML: what to train, on what, and how. Unknown keys are refused."""
+
+import difflib
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from emojudge.errors import RecipeError
+from emojudge.records import Modality
+
+Task = Literal["emotion", "attributes"]
+
+
+class Section(BaseModel):
+    """A part of a recipe: frozen, and without keys that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Section):
+    """One corpus. Its folder is `folder` under the data folder that the command names."""
+
+    corpus: str
+    folder: str
+    train: tuple[str, ...] = ("train",)  # names of its splits
+    validation: tuple[str, ...] = ("dev",)
+    # For corpora without splits: these fractions of the speakers, drawn with this seed, are held out.
+    holdout: dict[str, float] = {}
+    holdout_seed: int = 0
+    columns: dict[str, str] = {}  # for `table`: our name → the file's name
+    # 0.25: every epoch reads another random quarter; 4: every epoch reads all of it four times.
+    repeat: float = Field(default=1.0, gt=0)
+
+
+class BackboneSettings(Section):
+    """The encoder: a registered kind, and the folder or Hub name of its weights."""
+
+    kind: str
+    weights: str
+    layers: int | None = Field(default=None, ge=1)  # keep this many transformer layers; None: all
+    frozen_layers: int = Field(default=0, ge=0)  # front-end and this many layers are not trained
+
+
+class AcousticSettings(Section):
+    """The acoustic model of the paper, section 2.1."""
+
+    backbone: BackboneSettings
+    # "corpus": one mean and deviation over the training split (the paper); "utterance": each its own.
+    normalisation: Literal["corpus", "utterance"] = "corpus"
+    attention_penalty: float = Field(default=1e-4, ge=0)
+    head_width: int = Field(default=1024, ge=1)
+    head_layers: int = Field(default=2, ge=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    max_seconds: float = Field(default=12.0, gt=0)  # longer clips are cropped, at random in training
+    augment: bool = False
+
+
+class LinguisticSettings(Section):
+    """The linguistic model of the paper, section 2.2."""
+
+    backbone: BackboneSettings
+    max_tokens: int = Field(default=128, ge=4, le=512)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+
+
+class LearningRates(Section):
+    encoder: float = Field(default=1e-5, ge=0)
+    pooling: float = Field(default=1e-5, ge=0)
+    head: float = Field(default=1e-5, ge=0)
+
+
+class TrainingSettings(Section):
+    epochs: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=32, ge=1)  # items per optimiser step
+    accumulation: int = Field(default=1, ge=1)  # micro-batches per step
+    learning_rates: LearningRates = LearningRates()
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup: float = Field(default=0.0, ge=0, lt=1)  # fraction of all steps, linear
+    decay: Literal["constant", "linear", "cosine"] = "constant"
+    max_gradient_norm: float | None = Field(default=1.0, gt=0)
+    focal_gamma: float = Field(default=2.0, ge=0)
+    class_weights: float = Field(default=1.0, ge=0, le=1)  # (N / (classes · count)) to this power
+    attributes_weight: float = Field(default=1.0, ge=0)
+    whole_batch_ccc: bool = True  # CCC over the whole batch also when it is accumulated
+    # The validation figure whose best epoch is kept; "last" keeps the last, for when nothing can be spared.
+    select: Literal["macro_f1", "ccc", "last"] = "macro_f1"
+    patience: int | None = Field(default=None, ge=1)  # epochs without a better validation
+    # Validate and keep an exponential moving average of the weights over the steps; 0.99 averages about 100.
+    weight_average: float | None = Field(default=None, gt=0, lt=1)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    checkpoint_every: int = Field(default=200, ge=1)  # steps
+    seed: int = 7
+
+
+class Recipe(Section):
+    """One model: its data, its parts, its training."""
+
+    name: str = Field(pattern=r"^[\w.-]+$")
+    modality: Modality
+    tasks: tuple[Task, ...] = ("emotion",)
+    data: tuple[Source, ...] = Field(min_length=1)
+    acoustic: AcousticSettings | None = None
+    linguistic: LinguisticSettings | None = None
+    training: TrainingSettings = TrainingSettings()
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a YAML recipe.
+
+        Raises:
+            RecipeError: unreadable YAML, an unknown key (with the nearest known one), a value out of range.
+        """
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise RecipeError(path, found=str(error), expected="a YAML recipe") from error
+        if not isinstance(content, dict):
+            raise RecipeError(path, found=type(content).__name__, expected="a mapping of recipe keys")
+        try:
+            recipe = cls.model_validate(content)
+        except ValidationError as error:
+            raise _explain(path, error) from error
+        wanted = "acoustic" if recipe.modality == "audio" else "linguistic"
+        if getattr(recipe, wanted) is None:
+            raise RecipeError(path, found=f"no section {wanted!r}", expected=f"one for {recipe.modality}")
+        return recipe
+
+
+def _explain(path: Path, error: ValidationError) -> RecipeError:
+    """The first fault of a recipe in words; an unknown key with the known key that is nearest."""
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] != "extra_forbidden":
+        return RecipeError(path, found=f"{place} = {fault['input']!r}", expected=fault["msg"])
+    known = sorted({name for section in Section.__subclasses__() for name in section.model_fields})
+    near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
+    advice = f"Did you mean {near[0]!r}?" if near else ""
+    return RecipeError(path, found=f"unknown key {place!r}", expected="a recipe key", advice=advice)

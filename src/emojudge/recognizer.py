@@ -1,0 +1,271 @@
+"""The recogniser: utterances in, predictions out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emojudge.audio.decode import SAMPLE_RATE, Audio, decode, stream
+from emojudge.audio.transcribe import Transcriber, load_transcriber
+from emojudge.audio.windows import windows
+from emojudge.bundle.format import Bundle
+from emojudge.bundle.sessions import AcousticSession, LinguisticSession
+from emojudge.emotions import EMOTIONS
+from emojudge.errors import BundleError, EmojudgeError
+from emojudge.fusion.adaptation import adapt
+from emojudge.opinions import Logits, fuse, opinion_of_audio, opinion_of_text
+from emojudge.records import Failure, Prediction, Transcript, Utterance
+
+Adapt = Literal["collection", "speaker"]
+CHUNK = 64  # utterances that are decided together
+PENDING = 300 * SAMPLE_RATE  # samples that are held decoded at a time, whatever the recordings' lengths
+
+
+@dataclass
+class _Heard:
+    """An utterance whose words are known and whose audio is, window by window, being encoded."""
+
+    utterance: Utterance
+    transcript: Transcript | None = None
+    embeddings: list[NDArray[np.float32]] = field(default_factory=list)  # (features,) each window
+    lengths: list[int] = field(default_factory=list)  # samples of each window
+    notes: list[str] = field(default_factory=list)
+
+
+class Recognizer:
+    """Predicts emotions with a bundle's models.
+
+    >>> import numpy as np, emojudge
+    >>> recognizer = emojudge.load(asr="none")
+    >>> prediction = recognizer(np.zeros(16_000, dtype=np.float32), rate=16_000, transcript="I am so happy!")
+    >>> prediction.modalities, prediction.notes[0]
+    (('audio', 'text'), 'silent: every sample is 0')
+    """
+
+    def __init__(self, bundle: Bundle, transcriber: Transcriber | None = None, threads: int = 0) -> None:
+        self.bundle = bundle
+        self.transcriber = transcriber
+        text = bundle.manifest.text
+        self._acoustic = AcousticSession(bundle, threads) if bundle.manifest.audio else None
+        self._linguistic = LinguisticSession(bundle, text.max_tokens, threads) if text else None
+
+    def __call__(
+        self,
+        source: str | Path | bytes | NDArray[np.generic],
+        *,
+        transcript: str | Transcript | None = None,
+        rate: int | None = None,
+    ) -> Prediction:
+        """The prediction for one recording: a path, a file's bytes, or an array with its `rate` in Hz.
+
+        Raises:
+            AudioError: the recording cannot be used.
+        """
+        if isinstance(transcript, str):
+            transcript = Transcript(text=transcript, source="given")
+        path = Path(source) if isinstance(source, str | Path) else None
+        audio = decode(source, rate=rate) if path is None else None
+        encoder = _Encoder(self._acoustic)
+        utterance = Utterance(id=str(path or "audio"), audio=path, transcript=transcript)
+        heard = self._hear(utterance, encoder, audio)
+        encoder.flush()
+        return self._decide([heard], None)[0]
+
+    def predict(
+        self, utterances: Iterable[Utterance], *, adapt_to: Adapt | None = None
+    ) -> Iterator[Prediction | Failure]:
+        """Predictions in the order of the utterances; a `Failure` stands where one could not be used.
+
+        Args:
+            utterances: with audio, a transcript, or both. A transcript that is there is not made again.
+            adapt_to: map the pooled features of all these utterances, or of each speaker's, onto those of
+                the training split (see `fusion.adaptation`); nothing is given out before all were heard.
+
+        Raises:
+            EmojudgeError: `adapt_to="speaker"` with an utterance whose speaker is not known.
+        """
+        remaining = iter(utterances)
+        chunks = iter(lambda: list(islice(remaining, CHUNK)), [])
+        if adapt_to is None:
+            for chunk in chunks:
+                yield from self._in_order(self._listen(chunk), None)
+            return
+        everything = [item for chunk in chunks for item in self._listen(chunk)]
+        self._adapt([item for item in everything if isinstance(item, _Heard) and item.embeddings], adapt_to)
+        yield from self._in_order(everything, adapt_to)
+
+    def _listen(self, utterances: Sequence[Utterance]) -> list[_Heard | Failure]:
+        encoder = _Encoder(self._acoustic)
+        results: list[_Heard | Failure] = []
+        for utterance in utterances:
+            try:
+                results.append(self._hear(utterance, encoder, None))
+            except EmojudgeError as error:
+                encoder.forget(utterance)
+                results.append(Failure(id=utterance.id, error=str(error)))
+        encoder.flush()
+        return results
+
+    def _hear(self, utterance: Utterance, encoder: "_Encoder", audio: Audio | None) -> _Heard:
+        """Find the words, and hand the audio to the encoder without keeping it."""
+        heard = _Heard(utterance, utterance.transcript)
+        if audio is None and utterance.audio is None:
+            if utterance.transcript is None:
+                raise EmojudgeError(utterance.id, found="neither audio nor words", expected="at least one")
+            return heard
+        if utterance.transcript is None and self.transcriber is not None and self._linguistic is not None:
+            audio = audio or decode(utterance.audio)
+            heard.transcript = self.transcriber(audio.samples)
+        if self._acoustic is None or self.bundle.manifest.audio is None:
+            return heard
+        seconds = self.bundle.manifest.audio.window_seconds
+        if audio is not None:
+            size = int(seconds * SAMPLE_RATE)
+            blocks: Iterable[NDArray[np.float32]] = (
+                audio.samples[start : start + size] for start in range(0, len(audio.samples), size)
+            )
+        else:
+            blocks = reader = stream(utterance.audio, block_seconds=seconds)
+        for window in windows(blocks):
+            encoder.add(heard, window)
+        heard.notes += audio.notes if audio is not None else reader.notes
+        return heard
+
+    def _adapt(self, heard: Sequence[_Heard], adapt_to: Adapt) -> None:
+        part = self.bundle.manifest.audio
+        if part is None or not heard:
+            raise BundleError(self.bundle.folder, found="nothing heard", expected="audio to adapt to")
+        groups: list[str] = []
+        for item in heard:
+            if adapt_to == "speaker" and item.utterance.speaker is None:
+                raise EmojudgeError(
+                    item.utterance.id,
+                    found="no speaker",
+                    expected="one for every utterance, to adapt by speaker",
+                    advice="Give a manifest with a speaker column, or adapt to the collection.",
+                )
+            group = item.utterance.speaker if adapt_to == "speaker" else None
+            groups += [group or ""] * len(item.embeddings)
+        stacked = np.stack([row for item in heard for row in item.embeddings])
+        adapted = iter(
+            adapt(stacked, groups, np.array(part.embedding_mean), np.array(part.embedding_deviation))
+        )
+        for item in heard:
+            item.embeddings = [next(adapted) for _ in item.embeddings]
+
+    def _in_order(
+        self, items: Sequence[_Heard | Failure], adapted: Adapt | None
+    ) -> Iterator[Prediction | Failure]:
+        decided = iter(self._decide([item for item in items if isinstance(item, _Heard)], adapted))
+        for item in items:
+            yield item if isinstance(item, Failure) else next(decided)
+
+    def _decide(self, heard: Sequence[_Heard], adapted: Adapt | None) -> list[Prediction]:
+        audio, text = self._audio_logits(heard), self._text_outputs(heard)
+        return [self._prediction(item, audio.get(i), text.get(i), adapted) for i, item in enumerate(heard)]
+
+    def _audio_logits(self, heard: Sequence[_Heard]) -> dict[int, Logits]:
+        """Each item's logits `(emotions,)`: the mean over its windows, weighted by their duration."""
+        with_audio = [i for i, item in enumerate(heard) if item.embeddings]
+        if not with_audio or self._acoustic is None:
+            return {}
+        logits = self._acoustic.classify(np.stack([row for i in with_audio for row in heard[i].embeddings]))
+        result, at = {}, 0
+        for i in with_audio:
+            lengths = heard[i].lengths
+            result[i] = np.average(logits[at : at + len(lengths)], axis=0, weights=lengths)
+            at += len(lengths)
+        return result
+
+    def _text_outputs(self, heard: Sequence[_Heard]) -> dict[int, Logits]:
+        spoken = [i for i, item in enumerate(heard) if item.transcript and item.transcript.text.strip()]
+        if not spoken or self._linguistic is None:
+            return {}
+        outputs = self._linguistic([item.transcript.text for i in spoken if (item := heard[i]).transcript])
+        return dict(zip(spoken, outputs, strict=True))
+
+    def _prediction(
+        self, heard: _Heard, audio: Logits | None, text: Logits | None, adapted: Adapt | None
+    ) -> Prediction:
+        manifest = self.bundle.manifest
+        notes = [*heard.notes]
+        if len(heard.lengths) > 1:
+            notes.append(f"mean over {len(heard.lengths)} windows")
+        if text is None and heard.transcript is None:
+            notes.append("no transcript: judged by the voice alone")
+        elif text is None:
+            notes.append("no words found: judged by the voice alone")
+        if audio is None and text is None:
+            raise EmojudgeError(
+                heard.utterance.id,
+                found="nothing that this bundle's models can use",
+                expected="audio, words, or both",
+            )
+        heard_opinion = opinion_of_audio(audio, manifest) if audio is not None else None
+        read_opinion = opinion_of_text(text, manifest) if text is not None else None
+        fused = fuse(heard_opinion, read_opinion, manifest)
+        return Prediction(
+            id=heard.utterance.id,
+            emotion=EMOTIONS[int(np.argmax(list(fused.scores.values())))],
+            scores=fused.scores,
+            attributes=fused.attributes,
+            attributes_from=fused.attributes_from,
+            modalities=tuple(m for m, o in (("audio", audio), ("text", text)) if o is not None),
+            audio=heard_opinion,
+            text=read_opinion,
+            transcript=heard.transcript,
+            seconds=sum(heard.lengths) / SAMPLE_RATE if heard.lengths else None,
+            adapted=adapted if audio is not None else None,
+            bundle=manifest.name,
+            notes=tuple(notes),
+        )
+
+
+class _Encoder:
+    """Collects windows of several utterances and encodes them together, a bounded amount at a time."""
+
+    def __init__(self, session: AcousticSession | None) -> None:
+        self._session = session
+        self._waiting: list[tuple[_Heard, NDArray[np.float32]]] = []
+        self._samples = 0
+
+    def add(self, heard: _Heard, window: NDArray[np.float32]) -> None:
+        self._waiting.append((heard, window))
+        heard.lengths.append(len(window))
+        self._samples += len(window)
+        if self._samples >= PENDING:
+            self.flush()
+
+    def forget(self, utterance: Utterance) -> None:
+        """Drop the windows of an utterance whose recording turned out to be unusable further on."""
+        self._waiting = [(h, w) for h, w in self._waiting if h.utterance is not utterance]
+
+    def flush(self) -> None:
+        if self._waiting and self._session is not None:
+            embeddings = self._session.embed([window for _, window in self._waiting])
+            for (heard, _), embedding in zip(self._waiting, embeddings, strict=True):
+                heard.embeddings.append(embedding)
+        self._waiting, self._samples = [], 0
+
+
+def load(
+    bundle: str | Path | None = None, *, asr: str | None = None, language: str | None = None, threads: int = 0
+) -> Recognizer:
+    """A recogniser from a bundle folder, or, without an argument, from the embedded bundle.
+
+    Args:
+        bundle: a folder as `emojudge bundle` writes it.
+        asr: the engine for recordings without a transcript: "moonshine", "faster-whisper:FOLDER", "none";
+            None takes the first that is installed and works offline.
+        language: of the speech, such as "en", for the choice of an engine.
+        threads: of the models; 0 for one per core.
+
+    Raises:
+        BundleError: the folder is no bundle, or damaged.
+        MissingExtraError: the engine that was named is not installed.
+    """
+    return Recognizer(Bundle.open(bundle), load_transcriber(asr, language=language), threads)

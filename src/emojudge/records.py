@@ -1,0 +1,90 @@
+"""What crosses a boundary: utterances in, predictions out. Frozen, typed, JSON in and out."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from emojudge.emotions import SCALE_MAX, SCALE_MIN, Attribute, Emotion
+
+Modality = Literal["audio", "text"]
+
+
+class Record(BaseModel):
+    """A frozen record; `model_dump_json()` and `model_validate_json()` are its two ways."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Segment(Record):
+    """A stretch of a transcript; times in seconds from the start of the recording."""
+
+    start: float = Field(ge=0)
+    end: float = Field(ge=0)
+    text: str
+    speaker: str | None = None
+
+
+class Transcript(Record):
+    """What was said, and who says so: an engine's name and version, or the file it was read from."""
+
+    text: str
+    source: str
+    language: str | None = None
+    segments: tuple[Segment, ...] = ()
+
+
+class Attributes(Record):
+    """Valence, arousal and dominance on 1..7 (1 negative, calm, weak; 7 positive, excited, strong)."""
+
+    valence: float = Field(ge=SCALE_MIN, le=SCALE_MAX)
+    arousal: float = Field(ge=SCALE_MIN, le=SCALE_MAX)
+    dominance: float = Field(ge=SCALE_MIN, le=SCALE_MAX)
+
+
+class Utterance(Record):
+    """One stretch of speech by one speaker, as audio, text, or both; with labels where a corpus has them."""
+
+    id: str
+    audio: Path | None = None
+    transcript: Transcript | None = None
+    speaker: str | None = None
+    gender: Literal["female", "male"] | None = None
+    language: str | None = None
+    split: str | None = None
+    emotion: Emotion | None = None
+    votes: dict[Emotion, float] | None = None  # soft targets, summing to 1
+    attributes: Attributes | None = None
+
+
+class Opinion(Record):
+    """What one modality's model makes of an utterance."""
+
+    logits: dict[Emotion, float]
+    scores: dict[Emotion, float]
+    attributes: Attributes
+
+
+class Prediction(Record):
+    """The fused emotion of an utterance, its calibrated scores, and both opinions under it."""
+
+    id: str
+    emotion: Emotion
+    scores: dict[Emotion, float]
+    attributes: Attributes
+    attributes_from: dict[Attribute, Literal["model", "derived", "mixed"]]  # derived: from the scores
+    modalities: tuple[Modality, ...]
+    audio: Opinion | None = None
+    text: Opinion | None = None
+    transcript: Transcript | None = None
+    seconds: float | None = None
+    adapted: Literal["collection", "speaker"] | None = None
+    bundle: str
+    notes: tuple[str, ...] = ()  # what a reader of this row should know: clipping, silence, no transcript …
+
+
+class Failure(Record):
+    """An input that gave no prediction, and why."""
+
+    id: str
+    error: str

@@ -1,0 +1,144 @@
+"""One optimiser step over a batch that is cut in micro-batches, equal to the step over the whole batch."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from emojudge.emotions import EMOTIONS
+from emojudge.errors import TrainingError
+from emojudge.models.losses import ConcordanceLoss, focal_terms
+from emojudge.recipe import Task, TrainingSettings
+from emojudge.training.data import Batch
+
+OUTPUTS = {"emotion": len(EMOTIONS), "attributes": 3}
+
+
+def output_count(tasks: tuple[Task, ...]) -> int:
+    """Size of the model's output: 8 for emotion, then 3 for attributes, as the tasks have them."""
+    return sum(OUTPUTS[task] for task in tasks)
+
+
+def split_outputs(logits: Tensor, tasks: tuple[Task, ...]) -> tuple[Tensor | None, Tensor | None]:
+    """`(batch, outputs)` into emotion logits `(batch, 8)` and attributes on -1..1 `(batch, 3)`."""
+    emotion = logits[:, : len(EMOTIONS)] if "emotion" in tasks else None
+    attributes = logits[:, -3:] if "attributes" in tasks else None
+    return emotion, attributes
+
+
+class Objective:
+    """Focal loss where the emotion is known plus concordance loss where the attributes are.
+
+    The focal loss is a mean over the batch's weights, the concordance a statistic of the batch: neither is a
+    mean of its micro-batches' values. So the focal terms are divided by the whole batch's weight, and the
+    concordance is differentiated with respect to all predictions at once (`gradient`), which the second
+    forward pass then carries into the parameters: the exact gradient of the whole batch.
+    """
+
+    def __init__(self, settings: TrainingSettings, tasks: tuple[Task, ...], weights: Tensor) -> None:
+        self._settings = settings
+        self._tasks = tasks
+        self._weights = weights
+        self._concordance = ConcordanceLoss()
+
+    def __call__(self, logits: Tensor, batch: Batch, focal_weight: Tensor | None = None) -> Tensor:
+        """The loss of `(batch, outputs)` logits, a scalar; `focal_weight` is that of the whole batch."""
+        emotion, attributes = split_outputs(logits.float(), self._tasks)
+        loss = logits.new_zeros((), dtype=torch.float32)
+        if emotion is not None:
+            terms, scale = focal_terms(
+                emotion, batch.emotions, self._weights, self._settings.focal_gamma, batch.choices
+            )
+            whole = scale.sum() if focal_weight is None else focal_weight
+            loss = loss + terms.sum() / whole.clamp(min=1e-6)
+        if attributes is not None:
+            known = ~batch.attributes.isnan().any(dim=1)
+            if known.sum() > 1:
+                concordance = self._concordance(attributes[known], batch.attributes[known])
+                loss = loss + self._settings.attributes_weight * concordance
+        return loss
+
+    def focal_weight(self, batch: Batch) -> Tensor:
+        """Sum of the items' class weights: what the focal loss of the batch is divided by."""
+        return (batch.emotions * self._weights).sum()
+
+    def gradient(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The whole batch's loss, and its slope by each of the logits `(batch, outputs)`."""
+        leaf = logits.detach().requires_grad_()
+        loss = self(leaf, batch)
+        (slope,) = torch.autograd.grad(loss, leaf)
+        return loss.detach(), slope
+
+
+def backward(model: nn.Module, batch: Batch, objective: Objective, settings: TrainingSettings,
+             two_pass: bool) -> float:  # fmt: skip
+    """Add the gradient of the batch's loss to the parameters; returns the loss.
+
+    Args:
+        two_pass: run the micro-batches once without a graph for all predictions, then again, with the same
+            dropout, to carry the slope of the whole batch's loss into the parameters. Without it, the
+            concordance is that of each micro-batch (as the official baseline has it).
+
+    Raises:
+        TrainingError: the loss is not a finite number.
+    """
+    parts = list(_micro_batches(batch, settings.accumulation))
+    device = batch.inputs.device.type
+    if two_pass and len(parts) > 1:
+        states, logits = [], []
+        with torch.no_grad(), autocast(settings.precision, device):
+            for part in parts:
+                states.append(torch.get_rng_state())
+                logits.append(model(part.inputs, part.lengths))
+        loss, slope = objective.gradient(torch.cat(logits).float(), batch)
+        after = torch.get_rng_state()
+        for part, state, part_slope in zip(parts, states, slope.split([len(p.lengths) for p in parts]),
+                                           strict=True):  # fmt: skip
+            torch.set_rng_state(state)
+            with autocast(settings.precision, device):
+                again = model(part.inputs, part.lengths)
+            again.float().backward(part_slope)
+        torch.set_rng_state(after)
+        return _finite(float(loss))
+    total, whole = 0.0, objective.focal_weight(batch)
+    for part in parts:
+        with autocast(settings.precision, device):
+            logits_part = model(part.inputs, part.lengths)
+        loss = objective(logits_part, part, whole)
+        _finite(float(loss.detach()))
+        loss.backward()
+        total += float(loss.detach())
+    return total
+
+
+def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[object]:
+    """bfloat16 where the recipe asks for it; nothing otherwise."""
+    if precision == "bfloat16":
+        return torch.autocast(device, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def _micro_batches(batch: Batch, count: int) -> Iterator[Batch]:
+    size = -(-len(batch.lengths) // count)
+    for start in range(0, len(batch.lengths), size):
+        part = slice(start, start + size)
+        longest = int(batch.lengths[part].max())
+        yield Batch(
+            batch.inputs[part, :longest],
+            batch.lengths[part],
+            batch.emotions[part],
+            batch.attributes[part],
+            batch.choices[part],
+        )
+
+
+def _finite(loss: float) -> float:
+    if loss != loss or loss in (float("inf"), float("-inf")):
+        raise TrainingError(
+            "training",
+            found=f"a loss of {loss}",
+            expected="a finite number",
+            advice="Lower the learning rates or train in float32; the last checkpoint is kept.",
+        )
+    return loss

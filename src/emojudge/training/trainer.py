@@ -1,0 +1,271 @@
+"""The training loop: resumable after a kill to the same result, and honest about what it selects on."""
+
+import csv
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.tensorboard import SummaryWriter
+
+from emojudge.emotions import ATTRIBUTES, EMOTIONS
+from emojudge.evaluation.metrics import ccc, macro_f1, uar
+from emojudge.recipe import Task, TrainingSettings
+from emojudge.training.batching import epoch_batches, sorted_batches
+from emojudge.training.checkpoint import (
+    load_checkpoint,
+    optimiser_tensors,
+    restore_optimiser,
+    save_checkpoint,
+    under_prefix,
+    with_prefix,
+)
+from emojudge.training.data import Data, collate
+from emojudge.training.steps import Objective, autocast, backward, split_outputs
+
+Progress = Callable[[int, int, str], None]  # steps done, steps in all, what to say
+
+
+@dataclass
+class Position:
+    """Where a training is: plain numbers, kept in the checkpoint."""
+
+    epoch: int = 0
+    batch: int = 0  # batches of this epoch that are done
+    step: int = 0
+    best: float = -math.inf
+    best_epoch: int = -1
+    losses: list[float] = field(default_factory=list)  # of this epoch
+
+
+class Trainer:
+    """Trains one model of a recipe in a run folder.
+
+    Files there: `checkpoint.safetensors` (everything needed to go on), `best.safetensors` (the parameters
+    with the best validation), `metrics.csv`, `tensorboard/`. A run folder that has a checkpoint is resumed.
+    """
+
+    def __init__(self, model: nn.Module, settings: TrainingSettings, tasks: tuple[Task, ...], train: Data,
+                 repeats: NDArray[np.float64], validation: Data, folder: Path,
+                 attention_penalty: float = 0.0) -> None:  # fmt: skip
+        self.model = model
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._settings = settings
+        self._tasks = tasks
+        self._train = train
+        self._repeats = repeats
+        self._validation = validation
+        self._folder = folder
+        self._penalty = attention_penalty
+        weights = class_weights(train.emotions, repeats, settings.class_weights)
+        self._objective = Objective(settings, tasks, torch.from_numpy(weights).to(self.device))
+        rates = settings.learning_rates.model_dump()
+        groups = [
+            {"params": parameters, "lr": rates[name], "name": name}
+            for name, parameters in model.parameter_groups().items()
+            if parameters
+        ]
+        self._optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+        # Validated, kept and given out in place of the model itself where the recipe asks for an average.
+        self._average: AveragedModel | None = None
+        if settings.weight_average is not None:
+            average = get_ema_multi_avg_fn(settings.weight_average)
+            self._average = AveragedModel(model.to(self.device), multi_avg_fn=average)
+        self._position = Position()
+        self._steps_per_epoch = len(self._batches(0))
+        steps = settings.epochs * self._steps_per_epoch
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            self._optimiser, lambda step: learning_rate_factor(step, steps, settings)
+        )
+
+    def run(self, progress: Progress = lambda done, steps, text: None) -> dict[str, float]:
+        """Train to the end or to the end of patience; returns the best epoch's validation metrics."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(self._settings.seed)
+        self.model.to(self.device)
+        self._resume()
+        writer = SummaryWriter(str(self._folder / "tensorboard"), purge_step=self._position.step)
+        with writer:
+            while self._position.epoch < self._settings.epochs and not self._out_of_patience():
+                self._run_epoch(writer, progress)
+        tensors, state = load_checkpoint(self._folder / "best.safetensors")
+        self.model.load_state_dict({k: v.to(self.device) for k, v in tensors.items()})
+        metrics: dict[str, float] = state
+        return metrics
+
+    def predict(self, data: Data, batch_size: int | None = None) -> NDArray[np.float32]:
+        """Outputs `(items, outputs)` in the items' own order, of the averaged weights where there are."""
+        model = self.model if self._average is None else self._average.module
+        model.eval()
+        outputs: list[NDArray[np.float32]] = []
+        order: list[NDArray[np.int64]] = []
+        size = batch_size or max(1, self._settings.batch_size // self._settings.accumulation)
+        with torch.no_grad(), autocast(self._settings.precision, self.device.type):
+            for indices in sorted_batches(data.sizes, size):
+                batch = collate(data, indices)
+                logits = model(batch.inputs.to(self.device), batch.lengths.to(self.device))
+                outputs.append(logits.float().cpu().numpy())
+                order.append(indices)
+        in_order = np.empty_like(np.concatenate(outputs))
+        in_order[np.concatenate(order)] = np.concatenate(outputs)
+        return in_order
+
+    def _run_epoch(self, writer: SummaryWriter, progress: Progress) -> None:
+        at = self._position
+        batches = self._batches(at.epoch)
+        two_pass = "attributes" in self._tasks and self._settings.whole_batch_ccc
+        self.model.train()
+        started = time.monotonic()
+        while at.batch < len(batches):
+            seed = (self._settings.seed * 1_000_003 + at.epoch) * 1_000_003 + at.batch
+            batch = collate(self._train, batches[at.batch], seed)
+            batch = type(batch)(*(getattr(batch, name).to(self.device) for name in batch.__annotations__))
+            self._optimiser.zero_grad(set_to_none=True)
+            loss = backward(self.model, batch, self._objective, self._settings, two_pass)
+            if self._penalty:
+                (self._penalty * self.model.penalty()).backward()
+            if self._settings.max_gradient_norm:
+                nn.utils.clip_grad_norm_(self.model.parameters(), self._settings.max_gradient_norm)
+            self._optimiser.step()
+            self._schedule.step()
+            if self._average is not None:
+                self._average.update_parameters(self.model)
+            at.batch, at.step = at.batch + 1, at.step + 1
+            at.losses.append(loss)
+            writer.add_scalar("train/loss", loss, at.step)
+            recent = float(np.mean(at.losses[-50:]))
+            progress(at.step, self._settings.epochs * self._steps_per_epoch,
+                     f"epoch {at.epoch + 1} loss {recent:.3f} best {at.best:.4f}")  # fmt: skip
+            if at.step % self._settings.checkpoint_every == 0:
+                self._save()
+        self._end_epoch(writer, time.monotonic() - started)
+
+    def _end_epoch(self, writer: SummaryWriter, seconds: float) -> None:
+        at = self._position
+        metrics = validation_metrics(self.predict(self._validation), self._validation, self._tasks)
+        for name, value in metrics.items():
+            writer.add_scalar(f"validation/{name}", value, at.step)
+        row = {"epoch": at.epoch + 1, "step": at.step, "loss": float(np.mean(at.losses)), **metrics}
+        value = float(at.epoch) if self._settings.select == "last" else metrics[self._settings.select]
+        if value > at.best:
+            at.best, at.best_epoch = value, at.epoch
+            save_checkpoint(self._folder / "best.safetensors", self._kept(), row)
+        self._append_metrics({**row, "seconds": round(seconds, 1)})
+        at.epoch, at.batch, at.losses = at.epoch + 1, 0, []
+        self._save()
+
+    def _out_of_patience(self) -> bool:
+        patience = self._settings.patience
+        return patience is not None and self._position.epoch - 1 - self._position.best_epoch >= patience > 0
+
+    def _batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        settings = self._settings
+        return epoch_batches(self._train.sizes, self._repeats, settings.batch_size, settings.seed, epoch)
+
+    def _save(self) -> None:
+        tensors = {
+            **with_prefix("model", self.model.state_dict()),
+            **with_prefix("optimiser", optimiser_tensors(self._optimiser)),
+            "random": torch.get_rng_state(),
+        }
+        if self._average is not None:
+            tensors |= with_prefix("average", self._average.state_dict())
+        save_checkpoint(self._folder / "checkpoint.safetensors", tensors, vars(self._position))
+
+    def _resume(self) -> None:
+        path = self._folder / "checkpoint.safetensors"
+        if not path.exists():
+            return
+        tensors, state = load_checkpoint(path)
+        self.model.load_state_dict(under_prefix("model", tensors))
+        if self._average is not None:
+            self._average.load_state_dict(under_prefix("average", tensors))
+        restore_optimiser(self._optimiser, under_prefix("optimiser", tensors))
+        torch.set_rng_state(tensors["random"])
+        self._position = Position(**state)
+        for _ in range(self._position.step):
+            self._schedule.step()
+        self._drop_metrics_after(self._position.epoch)
+
+    def _kept(self) -> dict[str, Tensor]:
+        """The parameters that the validation saw."""
+        model = self.model if self._average is None else self._average.module
+        return dict(model.state_dict())
+
+    def _append_metrics(self, row: dict[str, Any]) -> None:
+        path = self._folder / "metrics.csv"
+        new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _drop_metrics_after(self, epochs: int) -> None:
+        """An epoch that was written but not checkpointed will be run, and written, again."""
+        path = self._folder / "metrics.csv"
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text("".join(lines[: epochs + 1]), encoding="utf-8")
+            os.replace(temporary, path)
+
+
+def class_weights(
+    emotions: NDArray[np.float32], repeats: NDArray[np.float64], power: float
+) -> NDArray[np.float32]:
+    """(N / (classes · count))^power per emotion `(8,)`, counted as an epoch sees them; 0 for absent ones.
+
+    Source: EmoJudge section 2.1 (power 1); a softer power: MEDUSA 2025.
+    """
+    counts = (emotions * repeats[:, None]).sum(axis=0)
+    present = counts > 0
+    weights = np.zeros(len(EMOTIONS), dtype=np.float32)
+    weights[present] = (counts.sum() / (present.sum() * counts[present])) ** power
+    return weights
+
+
+def learning_rate_factor(step: int, steps: int, settings: TrainingSettings) -> float:
+    """Linear warm-up to 1, then constant, or linear or cosine decay to 0 at the last step."""
+    warmup = settings.warmup * steps
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    done = (step - warmup) / max(1.0, steps - warmup)
+    if settings.decay == "linear":
+        return max(0.0, 1.0 - done)
+    if settings.decay == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+    return 1.0
+
+
+def validation_metrics(outputs: NDArray[np.float32], data: Data, tasks: tuple[Task, ...]) -> dict[str, float]:
+    """Macro-F1 and UAR over the items with one emotion, CCC over those with attributes, on the whole split.
+
+    Macro-F1 is over the classes that the split holds, so that a corpus without, say, contempt can select.
+    """
+    emotion, attributes = split_outputs(torch.from_numpy(outputs), tasks)
+    metrics: dict[str, float] = {}
+    known = data.emotions.max(axis=1) == 1.0
+    if emotion is not None and known.any():
+        truth, predicted = data.emotions[known].argmax(axis=1), emotion.numpy()[known].argmax(axis=1)
+        present = np.unique(truth)
+        share = len(EMOTIONS) / len(present)
+        absent_hit = macro_f1(truth, predicted, len(EMOTIONS)) * share
+        metrics |= {"macro_f1": absent_hit, "uar": uar(truth, predicted, len(EMOTIONS))}
+    rated = ~np.isnan(data.attributes).any(axis=1)
+    if attributes is not None and rated.any():
+        values = attributes.numpy()[rated]
+        each = [ccc(data.attributes[rated, i], values[:, i]) for i in range(len(ATTRIBUTES))]
+        metrics |= {f"ccc_{name}": value for name, value in zip(ATTRIBUTES, each, strict=True)}
+        metrics["ccc"] = float(np.mean(each))
+    return metrics

@@ -1,0 +1,88 @@
+"""What many tests share: tiny models of the real classes, and a tiny bundle made of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emojudge.bundle.format import AcousticPart, Bundle, Fusion, LinguisticPart
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "i", "am", "so", "happy", "sad", "!", "you", "never", "call"]
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    tokenizer.save(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_acoustic():  # type: ignore[no-untyped-def]
+    torch = pytest.importorskip("torch", reason="needs the extra 'train'")
+    from transformers import WhisperConfig
+
+    from emojudge.models.acoustic import AcousticModel
+    from emojudge.models.whisper import WhisperBackbone
+    from emojudge.recipe import AcousticSettings, BackboneSettings
+
+    torch.manual_seed(3)
+    config = WhisperConfig(
+        d_model=32, encoder_layers=2, encoder_attention_heads=4, encoder_ffn_dim=64, num_mel_bins=80
+    )
+    settings = AcousticSettings(
+        backbone=BackboneSettings(kind="whisper", weights=""), normalisation="utterance", head_width=16
+    )
+    return AcousticModel(WhisperBackbone(config), 8, settings).eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_linguistic():  # type: ignore[no-untyped-def]
+    torch = pytest.importorskip("torch", reason="needs the extra 'train'")
+    from transformers import BertConfig, BertModel
+
+    from emojudge.models.linguistic import LinguisticModel
+
+    torch.manual_seed(4)
+    config = BertConfig(
+        vocab_size=len(WORDS), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64
+    )
+    return LinguisticModel(BertModel(config, add_pooling_layer=False), 11, 0.1).eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_acoustic, tiny_linguistic, tiny_tokenizer, tmp_path_factory) -> Bundle:  # type: ignore[no-untyped-def]
+    """A bundle with both models, random but of the real classes, exported as real ones are."""
+    from emojudge.bundle.make import equal_shares, make_bundle
+
+    generator = np.random.default_rng(0)
+    features = 64
+    fusion = Fusion(
+        coefficients=tuple(tuple(row) for row in generator.normal(size=(8, 16))),
+        intercept=(0.0,) * 8,
+        temperature=1.0,
+        text_share=equal_shares(),
+        method="random, for tests",
+    )
+    audio = AcousticPart(
+        temperature=1.0,
+        window_seconds=3.0,
+        embedding_mean=(0.0,) * features,
+        embedding_deviation=(1.0,) * features,
+    )
+    text = LinguisticPart(temperature=1.0, max_tokens=16, attributes=True, languages=("en",))
+    return make_bundle(
+        tmp_path_factory.mktemp("bundle") / "tiny",
+        "tiny",
+        acoustic=(tiny_acoustic, audio),
+        linguistic=(tiny_linguistic, text, tiny_tokenizer),
+        fusion=fusion,
+    )
