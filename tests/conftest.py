@@ -53,7 +53,11 @@ def tiny_linguistic():  # type: ignore[no-untyped-def]
 
     torch.manual_seed(4)
     config = BertConfig(
-        vocab_size=len(WORDS), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64
+        vocab_size=len(WORDS),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
     )
     return LinguisticModel(BertModel(config, add_pooling_layer=False), 11, 0.1).eval()
 

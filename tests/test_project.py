@@ -5,14 +5,19 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import emojudge
+from emojudge.audio.transcribe import load_transcriber
+from emojudge.errors import CorpusError, TranscriptError
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -176,6 +181,45 @@ def test_reference_page_has_every_room() -> None:
     documented = set(re.findall(r"automodule:: emojudge\.(\w+)", page))
     rooms = {room.rstrip("/") for room in rooms_in_code()}
     assert documented == rooms - {"cli"}  # for people at a terminal: `emojudge --help`
+
+
+# --------------------------------------------------------------------------------------------- CONTRIBUTING
+
+
+def examples() -> list[dict[str, Any]]:
+    """What each Python example of the page defines."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    defined: list[dict[str, Any]] = []
+    for code in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        defined.append({})
+        exec(compile(code, "CONTRIBUTING.md", "exec"), defined[-1])
+    return defined
+
+
+def test_corpus_of_the_contributing_page_works(tmp_path: Path) -> None:
+    load = examples()[0]["load"]
+    for name in ("07_anger_1.wav", "07_boredom_1.wav"):
+        (tmp_path / name).touch()
+    utterances = load(tmp_path)
+    assert [(u.speaker, u.emotion) for u in utterances] == [("mycorpus:07", "angry"), ("mycorpus:07", None)]
+    (tmp_path / "07_rage_1.wav").touch()
+    with pytest.raises(CorpusError, match="07_rage_1"):
+        load(tmp_path)
+
+
+def test_transcriber_of_the_contributing_page_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = examples()[1]["load"]
+    monkeypatch.setattr(EntryPoint, "load", lambda self: load)
+    plugins = EntryPoints([EntryPoint("myengine", "my_package.myengine:load", "emojudge.transcribers")])
+    monkeypatch.setattr("emojudge.audio.transcribe.entry_points", lambda **_: plugins)
+    transcriber = load_transcriber("myengine", language="en")
+    assert transcriber is not None
+    transcript = transcriber(np.full(8_000, 0.1, dtype=np.float32))
+    assert (transcript.source, transcript.language) == (transcriber.name, "en")
+    assert transcript.segments[0].end == 0.5
+    assert transcriber(np.zeros(8_000, dtype=np.float32)).text == ""
+    with pytest.raises(TranscriptError, match="no option"):
+        load_transcriber("myengine:large")
 
 
 # ----------------------------------------------------------------------------------------------------- README

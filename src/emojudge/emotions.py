@@ -13,6 +13,7 @@ LETTERS: dict[str, Emotion] = dict(zip("ASHUFDCN", EMOTIONS, strict=True))  # MS
 Attribute = Literal["valence", "arousal", "dominance"]
 ATTRIBUTES: tuple[Attribute, ...] = get_args(Attribute)
 SCALE_MIN, SCALE_MAX = 1.0, 7.0  # self-assessment manikins: 1 negative/calm/weak, 7 positive/excited/strong
+SCALE_MIDDLE, SCALE_HALF = 4.0, 3.0  # models learn and give attributes on -1..1
 
 # Mean pleasure, arousal and dominance of emotion words on -1..1: Russell & Mehrabian, "Evidence for a
 # three-factor theory of emotions", Journal of Research in Personality 11 (1977), 273-294. Neutral is the
@@ -29,7 +30,8 @@ _COORDINATES: dict[Emotion, tuple[float, float, float]] = {
     "neutral": (0.0, 0.0, 0.0),
 }
 COORDINATES: NDArray[np.float32] = np.array(
-    [[4.0 + 3.0 * axis for axis in _COORDINATES[emotion]] for emotion in EMOTIONS], dtype=np.float32
+    [[SCALE_MIDDLE + SCALE_HALF * axis for axis in _COORDINATES[emotion]] for emotion in EMOTIONS],
+    dtype=np.float32,
 )  # (emotions, attributes), 1..7
 
 _SYNONYMS: dict[str, Emotion] = {

@@ -10,7 +10,9 @@ from emojudge.bundle.format import Manifest
 from emojudge.emotions import (
     ATTRIBUTES,
     EMOTIONS,
+    SCALE_HALF,
     SCALE_MAX,
+    SCALE_MIDDLE,
     SCALE_MIN,
     Attribute,
     Emotion,
@@ -25,7 +27,6 @@ from emojudge.records import Attributes, Opinion
 
 Logits = NDArray[np.float32]
 Origin = Literal["model", "derived", "mixed"]
-MIDDLE, HALF_RANGE = (SCALE_MIN + SCALE_MAX) / 2, (SCALE_MAX - SCALE_MIN) / 2  # models work on -1..1
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def opinion_of_text(outputs: Logits, manifest: Manifest) -> Opinion:
     logits = outputs[: len(EMOTIONS)]
     scores = softmax(logits, manifest.text.temperature)
     if manifest.text.attributes:
-        return _opinion(logits, scores, MIDDLE + HALF_RANGE * outputs[len(EMOTIONS) :])
+        return _opinion(logits, scores, SCALE_MIDDLE + SCALE_HALF * outputs[len(EMOTIONS) :])
     return _opinion(logits, scores, attributes_of(scores))
 
 

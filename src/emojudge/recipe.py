@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from emojudge.errors import RecipeError
 from emojudge.records import Modality
@@ -16,7 +16,7 @@ Task = Literal["emotion", "attributes"]
 class Section(BaseModel):
     """A part of a recipe: frozen, and without keys that nobody reads."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Source(Section):
@@ -28,7 +28,7 @@ class Source(Section):
     validation: tuple[str, ...] = ("dev",)
     # For corpora without splits: these fractions of the speakers, drawn with this seed, are held out.
     holdout: dict[str, float] = {}
-    holdout_seed: int = 0
+    holdout_seed: int = Field(default=0, ge=0)
     columns: dict[str, str] = {}  # for `table`: our name → the file's name
     # 0.25: every epoch reads another random quarter; 4: every epoch reads all of it four times.
     repeat: float = Field(default=1.0, gt=0)
@@ -53,7 +53,9 @@ class AcousticSettings(Section):
     head_width: int = Field(default=1024, ge=1)
     head_layers: int = Field(default=2, ge=1)
     dropout: float = Field(default=0.5, ge=0, lt=1)
-    max_seconds: float = Field(default=12.0, gt=0)  # longer clips are cropped, at random in training
+    # Longer clips are cropped, at random in training. Under 30 s with the rest of under 1 s that may join a
+    # window in prediction: Whisper's encoder has no positions beyond, nor has the exported model.
+    max_seconds: float = Field(default=12.0, ge=1, le=29)
     augment: bool = False
 
 
@@ -84,22 +86,23 @@ class TrainingSettings(Section):
     class_weights: float = Field(default=1.0, ge=0, le=1)  # (N / (classes · count)) to this power
     attributes_weight: float = Field(default=1.0, ge=0)
     whole_batch_ccc: bool = True  # CCC over the whole batch also when it is accumulated
-    # The validation figure whose best epoch is kept; "last" keeps the last, for when nothing can be spared.
-    select: Literal["macro_f1", "ccc", "last"] = "macro_f1"
+    # The validation figure whose best epoch is kept: "mean" is of the two others, for models of both tasks;
+    # "last" keeps the last epoch, for when nothing can be spared for validation.
+    select: Literal["macro_f1", "ccc", "mean", "last"] = "macro_f1"
     patience: int | None = Field(default=None, ge=1)  # epochs without a better validation
     # Validate and keep an exponential moving average of the weights over the steps; 0.99 averages about 100.
     weight_average: float | None = Field(default=None, gt=0, lt=1)
     precision: Literal["float32", "bfloat16"] = "float32"
     checkpoint_every: int = Field(default=200, ge=1)  # steps
-    seed: int = 7
+    seed: int = Field(default=7, ge=0)
 
 
 class Recipe(Section):
     """One model: its data, its parts, its training."""
 
-    name: str = Field(pattern=r"^[\w.-]+$")
+    name: str = Field(pattern=r"^\w[\w.-]*$")
     modality: Modality
-    tasks: tuple[Task, ...] = ("emotion",)
+    tasks: tuple[Task, ...] = Field(default=("emotion",), min_length=1)
     data: tuple[Source, ...] = Field(min_length=1)
     acoustic: AcousticSettings | None = None
     linguistic: LinguisticSettings | None = None
@@ -114,24 +117,35 @@ class Recipe(Section):
         """
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
             raise RecipeError(path, found=str(error), expected="a YAML recipe") from error
         if not isinstance(content, dict):
             raise RecipeError(path, found=type(content).__name__, expected="a mapping of recipe keys")
         try:
-            recipe = cls.model_validate(content)
+            return cls.model_validate(content)
         except ValidationError as error:
             raise _explain(path, error) from error
-        wanted = "acoustic" if recipe.modality == "audio" else "linguistic"
-        if getattr(recipe, wanted) is None:
-            raise RecipeError(path, found=f"no section {wanted!r}", expected=f"one for {recipe.modality}")
-        return recipe
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        wanted = "acoustic" if self.modality == "audio" else "linguistic"
+        if getattr(self, wanted) is None:
+            raise ValueError(f"a section {wanted!r}, for the modality {self.modality!r}")
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError(f"each task once, not {list(self.tasks)}")
+        needed = {"macro_f1": {"emotion"}, "ccc": {"attributes"}, "mean": {"emotion", "attributes"}}
+        missing = needed.get(self.training.select, set()) - set(self.tasks)
+        if missing:
+            raise ValueError(f"the task {min(missing)!r}, to select by {self.training.select!r}")
+        return self
 
 
 def _explain(path: Path, error: ValidationError) -> RecipeError:
     """The first fault of a recipe in words; an unknown key with the known key that is nearest."""
     fault = error.errors()[0]
     place = ".".join(str(part) for part in fault["loc"])
+    if not place:
+        return RecipeError(path, found="parts that do not go together", expected=str(fault["ctx"]["error"]))
     if fault["type"] != "extra_forbidden":
         return RecipeError(path, found=f"{place} = {fault['input']!r}", expected=fault["msg"])
     known = sorted({name for section in Section.__subclasses__() for name in section.model_fields})

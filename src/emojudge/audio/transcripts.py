@@ -2,9 +2,10 @@
 
 import csv
 import io
+import os
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Self
@@ -54,7 +55,8 @@ def _content(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise TranscriptError(path, found=str(error), expected="a readable file") from error
+        found = getattr(error, "strerror", None) or str(error)
+        raise TranscriptError(path, found=found, expected="a readable file") from error
     if len(data) > MAX_BYTES:
         raise TranscriptError(path, found=f"more than {MAX_BYTES >> 20} MB", expected="a transcript")
     try:
@@ -71,14 +73,17 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _transcript(path: Path, segments: list[Segment], text: str | None = None) -> Transcript:
-    if text is None:
-        text = " ".join(segment.text for segment in segments)
-    return Transcript(text=text, source=f"file:{path.name}", segments=tuple(segments))
+def _transcript(
+    path: Path, segments: Sequence[Segment], text: str = "", language: str | None = None
+) -> Transcript:
+    """What a file says: its text, or else that of its segments."""
+    text = _one_line(text) or " ".join(segment.text for segment in segments)
+    name = os.fsencode(path.name).decode("utf-8", "replace")  # a name on disk need not be valid text
+    return Transcript(text=text, source=f"file:{name}", language=language, segments=tuple(segments))
 
 
 def _read_txt(content: str, path: Path) -> Transcript:
-    return _transcript(path, [], _one_line(content))
+    return _transcript(path, [], content)
 
 
 def _read_srt(content: str, path: Path) -> Transcript:
@@ -104,7 +109,7 @@ class _WhisperSegment(_Lenient):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.end < self.start:
-            raise ValueError("an end after the start")
+            raise ValueError("an end before the start")
         return self
 
 
@@ -116,7 +121,7 @@ class _Whisper(_Lenient):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if self.text is None and self.segments is None:
-            raise ValueError("the key 'text' or 'segments'")
+            raise ValueError("neither 'text' nor 'segments'")
         return self
 
 
@@ -132,12 +137,11 @@ def _read_json(content: str, path: Path) -> Transcript:
             expected="the JSON that Whisper or WhisperX writes (text, segments with start, end, text)",
         ) from error
     segments = [
-        Segment(start=part.start, end=part.end, text=text, speaker=part.speaker)
+        Segment(start=part.start, end=part.end, text=text, speaker=part.speaker or None)
         for part in whisper.segments or ()
         if (text := _one_line(part.text))
     ]
-    text = None if whisper.text is None else _one_line(whisper.text)
-    return _transcript(path, segments, text or None).model_copy(update={"language": whisper.language})
+    return _transcript(path, segments, whisper.text or "", whisper.language or None)
 
 
 _READERS: dict[str, Callable[[str, Path], Transcript]] = {

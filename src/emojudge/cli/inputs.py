@@ -14,10 +14,13 @@ from emojudge.corpora import table
 from emojudge.errors import AudioError, EmojudgeError, TranscriptError
 from emojudge.records import Failure, Transcript, Utterance
 
-AUDIO_SUFFIXES = frozenset(
-    ".aac .aif .aiff .amr .au .caf .flac .m4a .mka .mkv .mov .mp3 .mp4 .oga .ogg .opus .wav .weba .webm .wma".split()
+AUDIO_SUFFIXES = frozenset(  # what is taken from a folder; a file that is named itself may have any
+    f".{suffix}"
+    for suffix in (
+        *("wav", "wave", "flac", "mp3", "ogg", "oga", "opus", "aif", "aiff", "au", "caf"),
+        *("m4a", "mp4", "mov", "aac", "webm", "weba", "mkv", "mka", "3gp", "amr", "wma"),
+    )
 )
-MANIFEST_SUFFIXES = frozenset(table.SUFFIXES)
 STDIN = "stdin"  # its id, and the name of its copy
 
 _EXPECTED = "a recording, a folder, a glob or a manifest"
@@ -82,11 +85,27 @@ def gather(names: Sequence[str], spool: Path) -> Inputs:
     return inputs
 
 
+def add_transcript(inputs: Inputs, transcript: Transcript) -> None:
+    """Give the one recording its transcript.
+
+    Raises:
+        TranscriptError: there are several recordings, or none.
+    """
+    if len(inputs.recordings) != 1 or len(inputs.items) != 1:
+        raise TranscriptError(
+            "--transcript",
+            found=f"{count(len(inputs.items), 'input')}",
+            expected="one recording",
+            advice="For several, use --transcripts or a manifest.",
+        )
+    inputs.items = [inputs.recordings[0].model_copy(update={"transcript": transcript})]
+
+
 def add_transcripts(inputs: Inputs, path: Path) -> int:
     """Give the recordings that have no transcript the one that `path` has of them; how many found one.
 
     Args:
-        path: a transcript file for one recording, or a folder or table of transcripts for many.
+        path: a file (text, SRT, VTT, Whisper JSON), a folder of such, or a table; see `audio.transcripts`.
 
     Raises:
         TranscriptError: unreadable, or no transcript of any of the recordings.
@@ -114,16 +133,10 @@ def add_transcripts(inputs: Inputs, path: Path) -> int:
 
 
 def _finder(inputs: Inputs, path: Path) -> Callable[[Path], Transcript | None]:
-    if path.is_dir() or path.suffix.lower() in MANIFEST_SUFFIXES:
-        return Transcripts.load(path).find
-    if len(inputs.recordings) > 1:
-        raise TranscriptError(
-            path,
-            found=f"one transcript for {count(len(inputs.recordings), 'recording')}",
-            expected="a folder or a table of transcripts",
-        )
-    transcript = read_transcript(path)
-    return lambda audio: transcript
+    if len(inputs.recordings) == 1 and path.suffix.lower() not in table.SUFFIXES and not path.is_dir():
+        transcript = read_transcript(path)  # whatever its name: there is no other that it could be of
+        return lambda audio: transcript
+    return Transcripts.load(path).find
 
 
 def _add(inputs: Inputs, name: str, spool: Path) -> None:
@@ -141,7 +154,7 @@ def _add(inputs: Inputs, name: str, spool: Path) -> None:
 
 
 def _add_file(inputs: Inputs, path: Path) -> None:
-    if path.suffix.lower() not in MANIFEST_SUFFIXES:
+    if path.suffix.lower() not in table.SUFFIXES:
         inputs.add_recording(path, str(path))
         return
     for utterance in table.load(path):
@@ -156,13 +169,13 @@ def _add_folder(inputs: Inputs, folder: Path) -> None:
         raise AudioError(
             folder,
             found="no recording in the folder",
-            expected=f"files such as {', '.join(sorted(AUDIO_SUFFIXES)[:4])} …",
+            expected="files such as .wav, .mp3, .m4a",
             advice="Name files with other endings, and manifests, one by one.",
         )
 
 
 def _recordings_under(inputs: Inputs, folder: Path) -> Iterator[Path]:
-    """Recordings by suffix, a folder's own before those of its folders; a folder that cannot be read fails."""
+    """Recordings by suffix, a folder's own before its folders'; a folder that cannot be read is a failure."""
 
     def refuse(error: OSError) -> None:
         reason = EmojudgeError(error.filename, found=str(error.strerror), expected="a readable folder")
@@ -183,7 +196,7 @@ def _recordings_under(inputs: Inputs, folder: Path) -> Iterator[Path]:
 
 
 def _add_matches(inputs: Inputs, pattern: str) -> None:
-    """Add what a glob matches; where it says no ending, as in `calls/*`, the recordings and folders of them."""
+    """Add what a glob matches; of one that says no ending, such as `calls/*`, the recordings and folders."""
     suffix = os.path.splitext(pattern)[1]
     named = bool(suffix) and not glob.has_magic(suffix)
     before = len(inputs.items) + inputs.repeated

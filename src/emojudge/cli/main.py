@@ -13,8 +13,8 @@ from typer.core import TyperGroup
 
 from emojudge.cli.bundle import app as bundle_app
 from emojudge.cli.doctor import doctor
-from emojudge.cli.predict import predict
 from emojudge.cli.messages import say
+from emojudge.cli.predict import predict
 from emojudge.cli.train import train
 from emojudge.errors import EmojudgeError, TrainingError
 
@@ -42,6 +42,7 @@ class Verbs(TyperGroup):
 
 
 app = typer.Typer(
+    name="emojudge",
     cls=Verbs,
     help="Recognise emotion in speech, from the voice and the words.",
     no_args_is_help=True,

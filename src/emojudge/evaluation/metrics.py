@@ -1,5 +1,7 @@
 """The field's metrics on numpy arrays, each with a formula, a reference and an example."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -7,11 +9,18 @@ from numpy.typing import ArrayLike, NDArray
 def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
     """Counts `(classes, classes)`: row the true class, column the predicted one, both given as indices.
 
+    Raises:
+        ValueError: as in every function here, arrays of different lengths or empty; an index out of range.
+
     >>> confusion([0, 0, 1], [0, 1, 1], 2).tolist()
     [[1, 1], [0, 1]]
     """
+    t, p = _pair(truth, predicted)
+    for indices in (t, p):
+        if indices.min() < 0 or indices.max() >= classes:
+            raise ValueError(f"class indices from {indices.min()} to {indices.max()}, not 0 to {classes - 1}")
     counts = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(counts, (np.asarray(truth, dtype=int), np.asarray(predicted, dtype=int)), 1)
+    np.add.at(counts, (t.astype(int), p.astype(int)), 1)
     return counts
 
 
@@ -52,7 +61,7 @@ def ccc(truth: ArrayLike, predicted: ArrayLike) -> float:
     >>> ccc([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]), ccc([1.0, 2.0], [5.0, 5.0])
     (1.0, 0.0)
     """
-    t, p = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    t, p = (values.astype(np.float64) for values in _pair(truth, predicted))
     spread = t.var() + p.var() + (t.mean() - p.mean()) ** 2
     if spread == 0:
         return 1.0
@@ -60,7 +69,7 @@ def ccc(truth: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def expected_calibration_error(truth: ArrayLike, scores: ArrayLike, bins: int = 15) -> float:
-    """ECE: mean over confidence bins of |accuracy - confidence|, weighted by the bins' share of items.
+    """ECE: mean over confidence bins of ``|accuracy - confidence|``, weighted by the bins' share of items.
 
     Args:
         truth: class indices `(items,)`.
@@ -73,7 +82,16 @@ def expected_calibration_error(truth: ArrayLike, scores: ArrayLike, bins: int = 
     0.0
     """
     p = np.asarray(scores, dtype=np.float64)
-    confidence, correct = p.max(axis=1), p.argmax(axis=1) == np.asarray(truth)
+    t, winner = _pair(truth, p.argmax(axis=1))
+    confidence, correct = p.max(axis=1), winner == t
     index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     gaps = np.bincount(index, weights=correct - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(confidence))
+
+
+def _pair(truth: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both as arrays `(items,)`; numpy would repeat the shorter one without a word."""
+    t, p = np.asarray(truth), np.asarray(predicted)
+    if t.ndim != 1 or t.shape != p.shape or not len(t):
+        raise ValueError(f"truth of shape {t.shape} and predictions of shape {p.shape}, not both (items,)")
+    return t, p

@@ -26,9 +26,10 @@ def adapt(
     towards no change: one item alone stays nearly as it is.
     """
     adapted = np.empty_like(embeddings)
-    keys = np.array([hash(group) for group in groups])
-    for key in np.unique(keys):
-        members = keys == key
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    keys = np.array([numbers[group] for group in groups])
+    for number in numbers.values():
+        members = keys == number
         items = embeddings[members].astype(np.float64)
         count = len(items)
         share = count / (count + PRIOR_COUNT)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emojudge.emotions import EMOTIONS
-from emojudge.errors import MissingExtraError
+from emojudge.errors import MissingExtraError, TrainingError
 from emojudge.fusion.logistic import LogisticFusion
 
 STRENGTHS = tuple(float(c) for c in np.logspace(-2, 3, 11))  # the paper's grid for C, [1e-2, 1e3]
@@ -32,13 +32,21 @@ def fit_fusion(
 ) -> FusionFit:
     """Fit on logits of held-out utterances; C by cross-validated macro-F1 over the paper's grid.
 
+    Both models' logits are standardised for the fit, which the coefficients undo.
+
     Args:
         audio, text: logits `(items, emotions)` that neither model was trained on.
         labels: emotion indices `(items,)`.
         groups: items of one group, such as a speaker, stay in one fold.
+        seed: of the division into folds, where there are no groups.
 
-    An emotion without examples keeps a row that no item can win: its intercept is the lowest.
+    An emotion without examples gets a row that no item can win: the others' logits sum to about 0, so that
+    the largest of them is over the lowest intercept, which is over its own.
     Source: EmoJudge section 2.3.
+
+    Raises:
+        TrainingError: fewer than two emotions, all together or in what a fold is fitted on, or too few items
+            or groups for the folds.
     """
     try:
         from sklearn.linear_model import LogisticRegression
@@ -56,12 +64,13 @@ def fit_fusion(
     def model(strength: float) -> object:
         return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
 
-    scores = {
-        c: float(
-            np.mean(cross_val_score(model(c), both, labels, groups=groups, cv=splitter, scoring="f1_macro"))
-        )
-        for c in STRENGTHS
-    }
+    how = {"groups": groups, "cv": splitter, "scoring": "f1_macro", "error_score": "raise"}
+    try:
+        scores = {c: float(np.mean(cross_val_score(model(c), both, labels, **how))) for c in STRENGTHS}
+    except ValueError as error:
+        raise TrainingError(
+            "fusion", found=str(error), expected="several emotions, in enough items or groups for every fold"
+        ) from error
     best = max(scores, key=lambda c: (scores[c], -c))  # of equals, the strongest regularisation
     scaler, regression = (step for _, step in model(best).fit(both, labels).steps)  # type: ignore[attr-defined]
     slopes = regression.coef_ / scaler.scale_

@@ -1,6 +1,6 @@
 """The acoustic model: normalise, encode, pool over the true frames, classify."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +20,14 @@ class AcousticModel(nn.Module):
     """
 
     EPSILON = 1e-6  # of full scale: keeps digital silence finite
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, backbone: nn.Module, outputs: int, settings: AcousticSettings) -> None:
         super().__init__()
-        features: int = backbone.features
-        self.backbone = backbone
+        encoder: Any = backbone  # a module that is a `backbones.Backbone`
+        features: int = encoder.features
+        self.backbone = encoder
         self.pooling = AttentiveStatisticsPooling(features)
         self.head = ResidualHead(
             2 * features, outputs, settings.head_width, settings.head_layers, settings.dropout
@@ -43,10 +46,11 @@ class AcousticModel(nn.Module):
     def normalise(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         """Zero mean and unit deviation, by the training split's figures or by each utterance's own."""
         mask = length_mask(lengths, waveforms.shape[1])
+        waveforms = waveforms.masked_fill(~mask, 0.0)  # not a product: 0 times NaN is NaN
         mean, deviation = self.mean, self.deviation
         if self.normalisation == "utterance":
             count = lengths[:, None].to(waveforms.dtype)
-            mean = (waveforms * mask).sum(dim=1, keepdim=True) / count
+            mean = waveforms.sum(dim=1, keepdim=True) / count
             deviation = (((waveforms - mean).square() * mask).sum(dim=1, keepdim=True) / count).sqrt()
         return (waveforms - mean) / (deviation + self.EPSILON) * mask
 

@@ -2,11 +2,12 @@
 
 import difflib
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from emojudge.errors import RecipeError
+from emojudge.models.pretrained import check_kind
 from emojudge.models.wav2vec2 import Wav2Vec2Backbone
 from emojudge.models.whisper import WhisperBackbone
 from emojudge.recipe import BackboneSettings
@@ -40,7 +41,7 @@ def load_backbone(settings: BackboneSettings, weights: str | None = None) -> nn.
     """Build the encoder that a recipe names, with its pre-trained weights, partly frozen as it says.
 
     Raises:
-        RecipeError: the kind is not registered.
+        RecipeError: the kind is not registered, or the weights are not of that kind, or not there.
     """
     if settings.kind not in _KINDS:
         near = difflib.get_close_matches(settings.kind, _KINDS, n=1)
@@ -50,6 +51,8 @@ def load_backbone(settings: BackboneSettings, weights: str | None = None) -> nn.
             expected="one of " + ", ".join(sorted(_KINDS)),
             advice=f"Did you mean {near[0]!r}?" if near else "",
         )
-    backbone = _KINDS[settings.kind](weights or settings.weights, settings.layers)
+    backbone: Any = _KINDS[settings.kind](weights or settings.weights, settings.layers)
+    check_kind(backbone.encoder, settings.kind)
     backbone.freeze(settings.frozen_layers)
-    return backbone
+    loaded: nn.Module = backbone
+    return loaded

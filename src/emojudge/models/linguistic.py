@@ -1,10 +1,12 @@
 """The linguistic model: an encoder over tokens, its first token's vector, dropout, linear."""
 
-import torch
+from typing import Any
+
 from torch import Tensor, nn
 from transformers import AutoModel
 
 from emojudge.models.padding import length_mask
+from emojudge.models.pretrained import check_depth, check_kind, load_pretrained
 from emojudge.recipe import LinguisticSettings
 
 
@@ -15,9 +17,9 @@ class LinguisticModel(nn.Module):
     item's length are ignored. Source: EmoJudge section 2.2.
     """
 
-    def __init__(self, encoder: nn.Module, outputs: int, dropout: float = 0.3) -> None:
+    def __init__(self, encoder: Any, outputs: int, dropout: float = 0.3) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder: Any = encoder
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.config.hidden_size, outputs)
 
@@ -25,13 +27,16 @@ class LinguisticModel(nn.Module):
     def from_settings(
         cls, settings: LinguisticSettings, outputs: int, weights: str | None = None
     ) -> "LinguisticModel":
-        """The model of a recipe, its encoder pre-trained (never with remote code), its head fresh."""
-        encoder = AutoModel.from_pretrained(
-            weights or settings.backbone.weights, dtype=torch.float32, trust_remote_code=False
-        )
+        """The model of a recipe, its encoder pre-trained (never with remote code), its head fresh.
+
+        Raises:
+            RecipeError: the weights are not there, or not of the kind or depth that the recipe names.
+        """
+        encoder = load_pretrained(AutoModel, weights or settings.backbone.weights)
+        check_kind(encoder, settings.backbone.kind)
         layers, frozen = settings.backbone.layers, settings.backbone.frozen_layers
         if layers is not None:
-            encoder.encoder.layer = encoder.encoder.layer[:layers]
+            encoder.encoder.layer = encoder.encoder.layer[: check_depth(layers, len(encoder.encoder.layer))]
         if frozen:
             encoder.embeddings.requires_grad_(False)
             encoder.encoder.layer[:frozen].requires_grad_(False)
@@ -47,7 +52,8 @@ class LinguisticModel(nn.Module):
 
     def penalty(self) -> Tensor:
         """There is no attention pooling here to penalise."""
-        return self.head.weight.new_zeros(())
+        nothing: Tensor = self.head.weight.new_zeros(())
+        return nothing
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters by part: each part has its own learning rate."""

@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+MIN_WEIGHT = 1e-6  # what a sum of weights is divided by at least: without a known label the loss is 0
+
 
 def focal_loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None, gamma: float = 2.0) -> Tensor:
-    """Class-weighted focal loss, averaged over the items by their weight.
+    """Class-weighted focal loss, averaged over the items by their weight; 0 where no label is known.
 
     Args:
         logits: `(batch, classes)`.
@@ -18,7 +20,7 @@ def focal_loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None, g
     Source: Lin et al. 2017, equation 5; EmoJudge section 2.1.
     """
     terms, scale = focal_terms(logits, targets, weights, gamma)
-    return terms.sum() / scale.sum()
+    return terms.sum() / scale.sum().clamp(min=MIN_WEIGHT)
 
 
 def focal_terms(
@@ -37,7 +39,9 @@ def focal_terms(
     if choices is not None:
         logits = logits.masked_fill(~choices, -1e4)
     log_p = logits.log_softmax(dim=1)
-    focus = (1.0 - log_p.exp()).clamp(min=0.0) ** gamma if gamma else torch.ones_like(log_p)
+    # expm1 keeps the digits of 1 - p near p = 1; below the smallest number a power under 1 has no slope.
+    doubt = (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny)
+    focus = doubt**gamma if gamma else torch.ones_like(log_p)
     alpha = targets if weights is None else targets * weights
     return -(alpha * focus * log_p).sum(dim=1), alpha.sum(dim=1)
 

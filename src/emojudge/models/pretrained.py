@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-from torch import nn
 
 from emojudge.errors import RecipeError
 
@@ -40,17 +39,17 @@ def check_kind(encoder: Any, kind: str) -> None:
         )
 
 
-def first_layers(layers: nn.ModuleList, count: int | None) -> nn.ModuleList:
-    """The first `count` of an encoder's layers; None for all.
+def check_depth(layers: int | None, available: int) -> int:
+    """The number of layers to keep; None for all that are available.
 
     Raises:
         RecipeError: the encoder has fewer.
     """
-    if count is not None and count > len(layers):
+    if layers is not None and layers > available:
         raise RecipeError(
-            "backbone.layers", found=str(count), expected=f"at most {len(layers)}, which the encoder has"
+            "backbone.layers", found=str(layers), expected=f"at most {available}, which the encoder has"
         )
-    return layers[:count]
+    return layers or available
 
 
 def _refusal(name: str, found: str) -> RecipeError:

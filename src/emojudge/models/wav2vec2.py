@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
 from emojudge.models.padding import length_mask
-from emojudge.models.pretrained import first_layers, load_pretrained
+from emojudge.models.pretrained import check_depth, load_pretrained
 
 
 class MaskedGroupNorm(nn.GroupNorm):
@@ -39,7 +39,8 @@ class Wav2Vec2Backbone(nn.Module):
         config = encoder.config
         self.features: int = config.hidden_size
         self._strides = list(zip(config.conv_kernel, config.conv_stride, strict=True))
-        encoder.encoder.layers = first_layers(encoder.encoder.layers, layers)
+        kept = check_depth(layers, len(encoder.encoder.layers))
+        encoder.encoder.layers = encoder.encoder.layers[:kept]
         first = encoder.feature_extractor.conv_layers[0]
         self._group_norm: MaskedGroupNorm | None = None
         if isinstance(getattr(first, "layer_norm", None), nn.GroupNorm):

@@ -1,5 +1,6 @@
 """Whisper's encoder on the true length of each utterance, cut after a chosen layer."""
 
+import copy
 from typing import Any, Self
 
 import torch
@@ -8,7 +9,7 @@ from transformers import AutoConfig, WhisperConfig, WhisperModel
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from emojudge.models.padding import length_mask
-from emojudge.models.pretrained import first_layers, load_pretrained
+from emojudge.models.pretrained import check_depth, load_pretrained
 from emojudge.models.spectrogram import LogMel
 
 
@@ -21,10 +22,12 @@ class WhisperBackbone(nn.Module):
 
     def __init__(self, config: WhisperConfig, layers: int | None = None) -> None:
         super().__init__()
+        config = copy.deepcopy(config)
+        config.encoder_layers = check_depth(layers, config.encoder_layers)
         config._attn_implementation = "sdpa"
-        self.encoder: Any = WhisperEncoder(config)
-        self.encoder.layers = first_layers(self.encoder.layers, layers)
-        self.encoder.layer_norm = nn.Identity()  # belongs to the full depth; pooling follows here
+        encoder: Any = WhisperEncoder(config)
+        encoder.layer_norm = nn.Identity()  # belongs to the full depth; pooling follows here
+        self.encoder = encoder
         self.spectrogram = LogMel(config.num_mel_bins)
         self.features = config.d_model
         self.norm = nn.LayerNorm(config.d_model)

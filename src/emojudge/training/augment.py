@@ -40,7 +40,8 @@ class Augmentation:
         finally:
             random.setstate(state)
             np.random.set_state(numpy_state)  # noqa: NPY002
-        return np.clip(changed, -1.0, 1.0).astype(np.float32)
+        clipped: NDArray[np.float32] = np.clip(changed, -1.0, 1.0).astype(np.float32)
+        return clipped
 
 
 def _room(samples: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:

@@ -5,18 +5,17 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import soundfile
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from emojudge.audio.decode import SAMPLE_RATE, decode
-from emojudge.emotions import ATTRIBUTES, EMOTIONS, scores_in_order
+from emojudge.emotions import ATTRIBUTES, EMOTIONS, SCALE_HALF, SCALE_MIDDLE, scores_in_order
 from emojudge.errors import CorpusError
 from emojudge.records import Utterance
 from emojudge.training.augment import Augmentation
-
-MIDDLE, HALF_RANGE = 4.0, 3.0  # attributes on 1..7 are learned on -1..1
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def targets(utterances: list[Utterance]) -> tuple[NDArray[np.float32], NDArray[n
             emotions[row, EMOTIONS.index(utterance.emotion)] = 1.0
         if utterance.attributes is not None:
             values = [getattr(utterance.attributes, name) for name in ATTRIBUTES]
-            attributes[row] = (np.array(values) - MIDDLE) / HALF_RANGE
+            attributes[row] = (np.array(values) - SCALE_MIDDLE) / SCALE_HALF
     return emotions, attributes
 
 
@@ -66,14 +65,12 @@ class AudioData:
     """Recordings, decoded when their batch comes; sizes in samples."""
 
     def __init__(self, utterances: list[Utterance], max_seconds: float, augment: bool) -> None:
-        import soundfile
-
         self._paths = [_need_audio(u) for u in utterances]
         self._longest = int(max_seconds * SAMPLE_RATE)
         self._augmentation = Augmentation() if augment else None
         self.emotions, self.attributes = targets(utterances)
         self.choices = np.ones_like(self.emotions, dtype=np.bool_)
-        seconds = np.array([soundfile.info(str(path)).duration for path in self._paths])
+        seconds = np.array([_seconds(path) for path in self._paths])
         self.sizes = np.minimum(seconds * SAMPLE_RATE, self._longest).astype(np.int64)
 
     def inputs(self, indices: NDArray[np.int64], seed: int | None) -> list[NDArray[np.generic]]:
@@ -88,7 +85,7 @@ class AudioData:
             total += samples.sum()
             squares += np.square(samples).sum()
         mean = total / count
-        return float(mean), float(np.sqrt(squares / count - mean**2))
+        return float(mean), float(np.sqrt(max(0.0, squares / count - mean**2)))
 
     def _samples(self, index: int, seed: int | None) -> NDArray[np.float32]:
         samples = decode(self._paths[index]).samples
@@ -131,6 +128,14 @@ def collate(data: Data, indices: NDArray[np.int64], seed: int | None = None) -> 
 
 def _item_seed(seed: int, index: int) -> int:
     return int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0])
+
+
+def _seconds(path: Path) -> float:
+    """Duration by the header where libsndfile knows the format, else by decoding."""
+    try:
+        return float(soundfile.info(str(path)).duration)
+    except soundfile.LibsndfileError:
+        return decode(path).seconds
 
 
 def _need_audio(utterance: Utterance) -> Path:

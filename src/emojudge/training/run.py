@@ -112,6 +112,14 @@ def _source_split(source: Source, data: Path, name: str) -> list[Utterance]:
         for utterance in utterances:
             parts.setdefault(utterance.split or "train", []).append(utterance)
     wanted = source.train if name == "train" else source.validation
+    for part in wanted:
+        if part not in parts:
+            raise RecipeError(
+                f"{source.corpus}.{name}",
+                found=repr(part),
+                expected="one of its splits: " + ", ".join(sorted(parts)),
+                advice=f"Write `{name}: []` to take nothing from this corpus.",
+            )
     return [utterance for part in wanted for utterance in parts.get(part, [])]
 
 
@@ -125,24 +133,24 @@ def model_and_data(recipe: Recipe, weights: Path | None) -> tuple[nn.Module, Mak
     if recipe.acoustic is not None and recipe.modality == "audio":
         settings = recipe.acoustic
         where = _weights(settings.backbone.weights, weights)
-        model: nn.Module = AcousticModel.from_settings(settings, outputs, where)
+        acoustic = AcousticModel.from_settings(settings, outputs, where)
 
         def make(split: Split, training: bool) -> Data:
             made = AudioData(split.utterances, settings.max_seconds, settings.augment and training)
             if training and settings.normalisation == "corpus":
                 mean, deviation = made.statistics()
-                model.mean.fill_(mean)
-                model.deviation.fill_(deviation)
+                acoustic.mean.fill_(mean)
+                acoustic.deviation.fill_(deviation)
             made.choices = split.choices
             return made
 
-        return model, make
+        return acoustic, make
     if recipe.linguistic is None:
         raise RecipeError(recipe.name, found="no section 'linguistic'", expected="one for text")
     text = recipe.linguistic
     where = _weights(text.backbone.weights, weights)
     model = LinguisticModel.from_settings(text, outputs, where)
-    tokenizer = Tokenizer.from_file(str(Path(where) / "tokenizer.json"))
+    tokenizer = _tokenizer(where)
 
     def make_text(split: Split, training: bool) -> Data:
         made = TextData(split.utterances, tokenizer, text.max_tokens)
@@ -150,6 +158,16 @@ def model_and_data(recipe: Recipe, weights: Path | None) -> tuple[nn.Module, Mak
         return made
 
     return model, make_text
+
+
+def _tokenizer(where: str) -> Tokenizer:
+    """The tokenizer that lies with the weights."""
+    try:
+        if Path(where).is_dir():
+            return Tokenizer.from_file(str(Path(where) / "tokenizer.json"))
+        return Tokenizer.from_pretrained(where)
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise RecipeError(where, found=f"no tokenizer: {error}", expected="a tokenizer.json") from error
 
 
 def _weights(name: str, folder: Path | None) -> str:

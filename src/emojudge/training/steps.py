@@ -1,14 +1,15 @@
 """One optimiser step over a batch that is cut in micro-batches, equal to the step over the whole batch."""
 
 import contextlib
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from emojudge.emotions import EMOTIONS
 from emojudge.errors import TrainingError
-from emojudge.models.losses import ConcordanceLoss, focal_terms
+from emojudge.models.losses import MIN_WEIGHT, ConcordanceLoss, focal_terms
 from emojudge.recipe import Task, TrainingSettings
 from emojudge.training.data import Batch
 
@@ -42,21 +43,29 @@ class Objective:
         self._weights = weights
         self._concordance = ConcordanceLoss()
 
-    def __call__(self, logits: Tensor, batch: Batch, focal_weight: Tensor | None = None) -> Tensor:
-        """The loss of `(batch, outputs)` logits, a scalar; `focal_weight` is that of the whole batch."""
-        emotion, attributes = split_outputs(logits.float(), self._tasks)
-        loss = logits.new_zeros((), dtype=torch.float32)
+    def __call__(
+        self, logits: Tensor, batch: Batch, focal_weight: Tensor | None = None, rated: Tensor | None = None
+    ) -> Tensor:
+        """The loss of `(batch, outputs)` logits, a scalar with a gradient, 0 where no target is known.
+
+        Args:
+            focal_weight, rated: of the whole batch that `batch` is a part of; None: it is the whole.
+        """
+        logits = logits.float()
+        emotion, attributes = split_outputs(logits, self._tasks)
+        loss = logits[:0].sum()
         if emotion is not None:
             terms, scale = focal_terms(
                 emotion, batch.emotions, self._weights, self._settings.focal_gamma, batch.choices
             )
             whole = scale.sum() if focal_weight is None else focal_weight
-            loss = loss + terms.sum() / whole.clamp(min=1e-6)
+            loss = loss + terms.sum() / whole.clamp(min=MIN_WEIGHT)
         if attributes is not None:
-            known = ~batch.attributes.isnan().any(dim=1)
+            known = _rated(batch)
             if known.sum() > 1:
                 concordance = self._concordance(attributes[known], batch.attributes[known])
-                loss = loss + self._settings.attributes_weight * concordance
+                share = 1.0 if rated is None else known.sum() / rated
+                loss = loss + self._settings.attributes_weight * share * concordance
         return loss
 
     def focal_weight(self, batch: Batch) -> Tensor:
@@ -78,7 +87,7 @@ def backward(model: nn.Module, batch: Batch, objective: Objective, settings: Tra
     Args:
         two_pass: run the micro-batches once without a graph for all predictions, then again, with the same
             dropout, to carry the slope of the whole batch's loss into the parameters. Without it, the
-            concordance is that of each micro-batch (as the official baseline has it).
+            concordance is the mean of the micro-batches' own (as the official baseline has it).
 
     Raises:
         TrainingError: the loss is not a finite number.
@@ -89,26 +98,26 @@ def backward(model: nn.Module, batch: Batch, objective: Objective, settings: Tra
         states, logits = [], []
         with torch.no_grad(), autocast(settings.precision, device):
             for part in parts:
-                states.append(torch.get_rng_state())
+                states.append(random_state(device))
                 logits.append(model(part.inputs, part.lengths))
         loss, slope = objective.gradient(torch.cat(logits).float(), batch)
-        after = torch.get_rng_state()
-        for part, state, part_slope in zip(parts, states, slope.split([len(p.lengths) for p in parts]),
-                                           strict=True):  # fmt: skip
-            torch.set_rng_state(state)
+        total = _finite(float(loss))
+        after = random_state(device)
+        slopes = torch.split(slope, [len(part.lengths) for part in parts])
+        for part, state, part_slope in zip(parts, states, slopes, strict=True):
+            set_random_state(state)
             with autocast(settings.precision, device):
                 again = model(part.inputs, part.lengths)
-            again.float().backward(part_slope)
-        torch.set_rng_state(after)
-        return _finite(float(loss))
-    total, whole = 0.0, objective.focal_weight(batch)
+            torch.autograd.backward(again.float(), part_slope)
+        set_random_state(after)
+        return total
+    total, whole, rated = 0.0, objective.focal_weight(batch), _rated(batch).sum()
     for part in parts:
         with autocast(settings.precision, device):
             logits_part = model(part.inputs, part.lengths)
-        loss = objective(logits_part, part, whole)
-        _finite(float(loss.detach()))
-        loss.backward()
-        total += float(loss.detach())
+        loss = objective(logits_part, part, whole, rated)
+        total += _finite(float(loss.detach()))
+        torch.autograd.backward(loss)
     return total
 
 
@@ -117,6 +126,24 @@ def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[o
     if precision == "bfloat16":
         return torch.autocast(device, dtype=torch.bfloat16)
     return contextlib.nullcontext()
+
+
+def random_state(device: str) -> dict[str, Tensor]:
+    """Where dropout's random numbers stand: the CPU's generator, and the graphics card's if it is used."""
+    state = {"random": torch.get_rng_state()}
+    return {**state, "random.cuda": torch.cuda.get_rng_state()} if device == "cuda" else state
+
+
+def set_random_state(state: Mapping[str, Tensor]) -> None:
+    """Go back to where `random_state` was taken."""
+    torch.set_rng_state(state["random"])
+    if "random.cuda" in state:
+        torch.cuda.set_rng_state(state["random.cuda"])
+
+
+def _rated(batch: Batch) -> Tensor:
+    """Which items have all attributes, `(batch,)`."""
+    return ~batch.attributes.isnan().any(dim=1)
 
 
 def _micro_batches(batch: Batch, count: int) -> Iterator[Batch]:
@@ -134,7 +161,7 @@ def _micro_batches(batch: Batch, count: int) -> Iterator[Batch]:
 
 
 def _finite(loss: float) -> float:
-    if loss != loss or loss in (float("inf"), float("-inf")):
+    if not math.isfinite(loss):
         raise TrainingError(
             "training",
             found=f"a loss of {loss}",

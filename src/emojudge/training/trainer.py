@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 
 from emojudge.emotions import ATTRIBUTES, EMOTIONS
+from emojudge.errors import TrainingError
 from emojudge.evaluation.metrics import ccc, macro_f1, uar
 from emojudge.recipe import Task, TrainingSettings
 from emojudge.training.batching import epoch_batches, sorted_batches
@@ -29,7 +30,15 @@ from emojudge.training.checkpoint import (
     with_prefix,
 )
 from emojudge.training.data import Data, collate
-from emojudge.training.steps import Objective, autocast, backward, split_outputs
+from emojudge.training.steps import (
+    Objective,
+    autocast,
+    backward,
+    output_count,
+    random_state,
+    set_random_state,
+    split_outputs,
+)
 
 Progress = Callable[[int, int, str], None]  # steps done, steps in all, what to say
 
@@ -56,7 +65,8 @@ class Trainer:
     def __init__(self, model: nn.Module, settings: TrainingSettings, tasks: tuple[Task, ...], train: Data,
                  repeats: NDArray[np.float64], validation: Data, folder: Path,
                  attention_penalty: float = 0.0) -> None:  # fmt: skip
-        self.model = model
+        trained: Any = model  # a module with `parameter_groups()` and `penalty()`
+        self.model = trained
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._settings = settings
         self._tasks = tasks
@@ -69,30 +79,31 @@ class Trainer:
         self._objective = Objective(settings, tasks, torch.from_numpy(weights).to(self.device))
         rates = settings.learning_rates.model_dump()
         groups = [
-            {"params": parameters, "lr": rates[name], "name": name}
-            for name, parameters in model.parameter_groups().items()
+            {"params": parameters, "lr": rates[name], "full_lr": rates[name], "name": name}
+            for name, parameters in self.model.parameter_groups().items()
             if parameters
         ]
         self._optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
         # Validated, kept and given out in place of the model itself where the recipe asks for an average.
         self._average: AveragedModel | None = None
         if settings.weight_average is not None:
-            average = get_ema_multi_avg_fn(settings.weight_average)
+            average = get_ema_multi_avg_fn(settings.weight_average)  # type: ignore[no-untyped-call]
             self._average = AveragedModel(model.to(self.device), multi_avg_fn=average)
         self._position = Position()
-        self._steps_per_epoch = len(self._batches(0))
-        steps = settings.epochs * self._steps_per_epoch
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(
-            self._optimiser, lambda step: learning_rate_factor(step, steps, settings)
-        )
+        self._steps = settings.epochs * len(self._batches(0))  # every epoch has as many
+        self._check()
 
     def run(self, progress: Progress = lambda done, steps, text: None) -> dict[str, float]:
-        """Train to the end or to the end of patience; returns the best epoch's validation metrics."""
+        """Train to the end or to the end of patience; returns the best epoch's validation metrics.
+
+        Raises:
+            TrainingError: the loss or the model's outputs are no longer numbers.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(self._settings.seed)
         self.model.to(self.device)
         self._resume()
-        writer = SummaryWriter(str(self._folder / "tensorboard"), purge_step=self._position.step)
+        writer = SummaryWriter(str(self._folder / "tensorboard"), purge_step=self._position.step + 1)
         with writer:
             while self._position.epoch < self._settings.epochs and not self._out_of_patience():
                 self._run_epoch(writer, progress)
@@ -134,23 +145,32 @@ class Trainer:
                 (self._penalty * self.model.penalty()).backward()
             if self._settings.max_gradient_norm:
                 nn.utils.clip_grad_norm_(self.model.parameters(), self._settings.max_gradient_norm)
+            factor = learning_rate_factor(at.step, self._steps, self._settings)
+            for group in self._optimiser.param_groups:
+                group["lr"] = factor * group["full_lr"]
             self._optimiser.step()
-            self._schedule.step()
             if self._average is not None:
                 self._average.update_parameters(self.model)
             at.batch, at.step = at.batch + 1, at.step + 1
             at.losses.append(loss)
             writer.add_scalar("train/loss", loss, at.step)
             recent = float(np.mean(at.losses[-50:]))
-            progress(at.step, self._settings.epochs * self._steps_per_epoch,
-                     f"epoch {at.epoch + 1} loss {recent:.3f} best {at.best:.4f}")  # fmt: skip
+            progress(at.step, self._steps, f"epoch {at.epoch + 1} loss {recent:.3f} best {at.best:.4f}")
             if at.step % self._settings.checkpoint_every == 0:
                 self._save()
         self._end_epoch(writer, time.monotonic() - started)
 
     def _end_epoch(self, writer: SummaryWriter, seconds: float) -> None:
         at = self._position
-        metrics = validation_metrics(self.predict(self._validation), self._validation, self._tasks)
+        outputs = self.predict(self._validation)
+        if not np.isfinite(outputs).all():
+            raise TrainingError(
+                "training",
+                found=f"outputs that are no numbers after epoch {at.epoch + 1}",
+                expected="finite numbers",
+                advice="Lower the learning rates or train in float32.",
+            )
+        metrics = validation_metrics(outputs, self._validation, self._tasks)
         for name, value in metrics.items():
             writer.add_scalar(f"validation/{name}", value, at.step)
         row = {"epoch": at.epoch + 1, "step": at.step, "loss": float(np.mean(at.losses)), **metrics}
@@ -166,6 +186,22 @@ class Trainer:
         patience = self._settings.patience
         return patience is not None and self._position.epoch - 1 - self._position.best_epoch >= patience > 0
 
+    def _check(self) -> None:
+        """Refuse now what would fail hours later."""
+        if self._steps == 0:
+            raise TrainingError(
+                "training", found="no item in an epoch", expected="larger `repeat` or more data"
+            )
+        blank = np.zeros((len(self._validation.sizes), output_count(self._tasks)), dtype=np.float32)
+        figures = validation_metrics(blank, self._validation, self._tasks)
+        if self._settings.select not in (*figures, "last"):
+            raise TrainingError(
+                "training.select",
+                found=self._settings.select,
+                expected="what the tasks and the validation split's labels give: "
+                + ", ".join([*figures, "last"]),
+            )
+
     def _batches(self, epoch: int) -> list[NDArray[np.int64]]:
         settings = self._settings
         return epoch_batches(self._train.sizes, self._repeats, settings.batch_size, settings.seed, epoch)
@@ -174,7 +210,7 @@ class Trainer:
         tensors = {
             **with_prefix("model", self.model.state_dict()),
             **with_prefix("optimiser", optimiser_tensors(self._optimiser)),
-            "random": torch.get_rng_state(),
+            **random_state(self.device.type),
         }
         if self._average is not None:
             tensors |= with_prefix("average", self._average.state_dict())
@@ -183,16 +219,15 @@ class Trainer:
     def _resume(self) -> None:
         path = self._folder / "checkpoint.safetensors"
         if not path.exists():
+            self._drop_metrics_after(0)
             return
         tensors, state = load_checkpoint(path)
         self.model.load_state_dict(under_prefix("model", tensors))
         if self._average is not None:
             self._average.load_state_dict(under_prefix("average", tensors))
         restore_optimiser(self._optimiser, under_prefix("optimiser", tensors))
-        torch.set_rng_state(tensors["random"])
+        set_random_state(tensors)
         self._position = Position(**state)
-        for _ in range(self._position.step):
-            self._schedule.step()
         self._drop_metrics_after(self._position.epoch)
 
     def _kept(self) -> dict[str, Tensor]:
@@ -214,10 +249,12 @@ class Trainer:
     def _drop_metrics_after(self, epochs: int) -> None:
         """An epoch that was written but not checkpointed will be run, and written, again."""
         path = self._folder / "metrics.csv"
-        if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        if not epochs:
+            path.unlink(missing_ok=True)
+        elif path.exists():
+            lines = path.read_bytes().splitlines(keepends=True)
             temporary = path.with_suffix(".tmp")
-            temporary.write_text("".join(lines[: epochs + 1]), encoding="utf-8")
+            temporary.write_bytes(b"".join(lines[: epochs + 1]))
             os.replace(temporary, path)
 
 
@@ -236,7 +273,7 @@ def class_weights(
 
 
 def learning_rate_factor(step: int, steps: int, settings: TrainingSettings) -> float:
-    """Linear warm-up to 1, then constant, or linear or cosine decay to 0 at the last step."""
+    """Linear warm-up to 1, then constant, or linear or cosine decay that reaches 0 after the last step."""
     warmup = settings.warmup * steps
     if step < warmup:
         return (step + 1) / (warmup + 1)
@@ -251,11 +288,13 @@ def learning_rate_factor(step: int, steps: int, settings: TrainingSettings) -> f
 def validation_metrics(outputs: NDArray[np.float32], data: Data, tasks: tuple[Task, ...]) -> dict[str, float]:
     """Macro-F1 and UAR over the items with one emotion, CCC over those with attributes, on the whole split.
 
+    Of an item with votes, the emotion is the one with the most; where two share the most, there is none.
     Macro-F1 is over the classes that the split holds, so that a corpus without, say, contempt can select.
     """
     emotion, attributes = split_outputs(torch.from_numpy(outputs), tasks)
     metrics: dict[str, float] = {}
-    known = data.emotions.max(axis=1) == 1.0
+    ordered = np.sort(data.emotions, axis=1)
+    known = ordered[:, -1] > ordered[:, -2]
     if emotion is not None and known.any():
         truth, predicted = data.emotions[known].argmax(axis=1), emotion.numpy()[known].argmax(axis=1)
         present = np.unique(truth)
@@ -268,4 +307,6 @@ def validation_metrics(outputs: NDArray[np.float32], data: Data, tasks: tuple[Ta
         each = [ccc(data.attributes[rated, i], values[:, i]) for i in range(len(ATTRIBUTES))]
         metrics |= {f"ccc_{name}": value for name, value in zip(ATTRIBUTES, each, strict=True)}
         metrics["ccc"] = float(np.mean(each))
+    if "macro_f1" in metrics and "ccc" in metrics:
+        metrics["mean"] = (metrics["macro_f1"] + metrics["ccc"]) / 2
     return metrics

@@ -1,0 +1,95 @@
+"""`emojudge bundle`: what a bundle of models is, and whether it is as it was made."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emojudge.cli.messages import count, printable, say
+
+if TYPE_CHECKING:
+    from emojudge.bundle.format import Bundle, Manifest
+
+app = typer.Typer(no_args_is_help=True)
+
+Folder = Annotated[
+    Path | None, typer.Argument(metavar="DIR", help="A bundle's folder; without one, the embedded bundle.")
+]
+
+
+@app.command("show")
+def show(folder: Folder = None) -> None:
+    """Say in words what a bundle holds: its models, their calibration and fusion, licence and origin."""
+    from emojudge.bundle.format import Bundle
+
+    bundle = Bundle.open(folder)
+    for line in _description(bundle):
+        typer.echo(line)
+
+
+@app.command("verify")
+def verify(folder: Folder = None) -> None:
+    """Check every file's hash and let the models judge a generated clip. Exit code 1 for one that fails."""
+    from emojudge.bundle.format import Bundle
+    from emojudge.cli.trial import try_out
+    from emojudge.errors import BundleError
+
+    try:
+        bundle = Bundle.open(folder)
+        for name in bundle.manifest.hashes:
+            typer.echo(f"{printable(name)}: as in the manifest")
+        trial = try_out(bundle)
+    except BundleError as error:
+        say(str(error))
+        raise typer.Exit(1) from None
+    typer.echo(f"prediction on a generated clip: {trial}")
+
+
+def _description(bundle: "Bundle") -> list[str]:
+    from rich.filesize import decimal
+
+    manifest = bundle.manifest
+    lines = [
+        f"name        {printable(manifest.name)}",
+        f"folder      {printable(str(bundle.folder))}",
+        f"format      {manifest.format}",
+        f"licence     {printable(manifest.licence)}",
+        f"emotions    {', '.join(manifest.emotions)}",
+        *_parts(manifest),
+        f"files       {count(len(manifest.hashes), 'file')}, each with the SHA-256 of the manifest:",
+    ]
+    for name, digest in manifest.hashes.items():
+        lines.append(f"  {digest[:12]}…  {decimal(bundle.file(name).stat().st_size):>8}  {printable(name)}")
+    return lines + _provenance(manifest)
+
+
+def _parts(manifest: "Manifest") -> list[str]:
+    """The models and the fusion in words."""
+    lines = []
+    if audio := manifest.audio:
+        lines.append(
+            f"audio       {len(audio.embedding_mean)} pooled features; windows of at most "
+            f"{audio.window_seconds:g} s; temperature {audio.temperature:.3f}"
+        )
+    if text := manifest.text:
+        attributes = "with" if text.attributes else "without"
+        lines.append(
+            f"text        {', '.join(text.languages)}; at most {text.max_tokens} tokens; {attributes} "
+            f"attributes of its own; temperature {text.temperature:.3f}"
+        )
+    if fusion := manifest.fusion:
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in fusion.text_share.items())
+        lines.append(f"fusion      {printable(fusion.method)}; temperature {fusion.temperature:.3f}")
+        lines.append(f"            the text's share of the fused attributes: {shares}")
+    missing = [name for name in ("audio", "text", "fusion") if getattr(manifest, name) is None]
+    return [*lines, f"without     {', '.join(missing)}"] if missing else lines
+
+
+def _provenance(manifest: "Manifest") -> list[str]:
+    import yaml
+
+    if not manifest.provenance:
+        return ["provenance  not stated"]
+    text = yaml.safe_dump(manifest.provenance, sort_keys=False, allow_unicode=True, width=100)
+    # One line at a time: white space at its start means something here.
+    return ["provenance", *(f"  {' ' * (len(s) - len(s.lstrip()))}{printable(s)}" for s in text.splitlines())]

@@ -1,0 +1,80 @@
+"""The optional packages: what each extra adds, and which of its packages are there."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
+
+COMING = "for a coming feature: "
+ADDS = {  # by extra; a test holds this against the package's metadata
+    "asr": "transcribes recordings that have no transcript, offline",
+    "bulk": COMING + "many files on a Ray cluster",
+    "dev": "tests and checks emojudge itself",
+    "docs": "builds emojudge's documentation",
+    "judge": COMING + "a language model that corrects labels",
+    "local": COMING + "that language model on this computer",
+    "media": "reads M4A, MP4, WebM, AAC and other recordings by FFmpeg",
+    "openvino": COMING + "faster prediction on Intel processors",
+    "paper": COMING + "the paper's prosodic description of a recording",
+    "report": COMING + "report pages with figures",
+    "serve": COMING + "an HTTP service and web page",
+    "train": "trains models and makes bundles",
+}
+
+_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
+
+
+@dataclass(frozen=True)
+class Extra:
+    """An extra of this installation of emojudge."""
+
+    name: str
+    adds: str
+    missing: tuple[str, ...]  # of its packages
+
+    @property
+    def installed(self) -> bool:
+        return not self.missing
+
+    @property
+    def command(self) -> str:
+        """What installs it."""
+        return f"pip install 'emojudge[{self.name}]'"
+
+
+def extras() -> list[Extra]:
+    """All extras that the installed package's metadata names, in alphabetical order.
+
+    Raises:
+        PackageNotFoundError: emojudge is not installed, such as a bare source folder on the path.
+    """
+    packages = packages_by_extra(requires("emojudge") or [])
+    names = metadata("emojudge").get_all("Provides-Extra") or []
+    return [
+        Extra(name, ADDS.get(name, ""), tuple(p for p in packages.get(name, ()) if not _is_there(p)))
+        for name in sorted(names)
+    ]
+
+
+def packages_by_extra(requirements: Iterable[str]) -> dict[str, list[str]]:
+    """The packages' names of each extra, from requirements as a package's metadata has them.
+
+    >>> packages_by_extra(["numpy>=1.26", "av<19,>=14; extra == 'media'", 'ray[data]>=2.50; extra == "bulk"'])
+    {'media': ['av'], 'bulk': ['ray']}
+    """
+    packages: dict[str, list[str]] = {}
+    for requirement in requirements:
+        what, _, marker = requirement.partition(";")
+        name, extra = _REQUIREMENT.match(what), _EXTRA.search(marker)
+        if name and extra:
+            packages.setdefault(extra[1], []).append(name[1])
+    return packages
+
+
+def _is_there(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,140 @@
+"""`emojudge predict`: recordings and texts in, one prediction each out."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emojudge.cli.choices import Format, Group
+from emojudge.cli.messages import count, say, utf8
+
+if TYPE_CHECKING:
+    from emojudge.cli.inputs import Inputs
+
+
+def predict(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUTS",
+            help="Recordings, folders, globs in quotes, manifests (.csv, .tsv, .jsonl with the columns file, "
+            "transcript, speaker, id ...), or - for a recording on standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    transcript: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What is said in the one recording.")
+    ] = None,
+    transcripts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="What is said: a text, SRT, VTT or Whisper JSON file, a folder of them, or a CSV.",
+        ),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Judge a text that has no recording.")
+    ] = None,
+    asr: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|none|moonshine|faster-whisper:FOLDER",
+            help="Who writes down recordings that have no transcript.",
+        ),
+    ] = "auto",
+    language: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Language of the speech, such as en.")
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Models to use instead of the embedded ones.")
+    ] = None,
+    adapt: Annotated[
+        Group | None, typer.Option(help="Adapt to the voices of all recordings, or of each speaker's.")
+    ] = None,
+    layout: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="Default: table on a terminal, else jsonl.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write a .json, .jsonl, .csv or .txt file."),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Threads of the models; 0: one per core.")
+    ] = 0,
+) -> None:
+    """Predict the emotion of recordings, of texts, or of both together.
+
+    Exit codes: 0 all done, 1 some inputs failed (each is named, the rest is done), 2 nothing could begin.
+    """
+    import tempfile
+
+    from emojudge.cli.judging import Judging, check_speakers, load_recognizer
+    from emojudge.cli.output import choose_format, opened, write
+
+    chosen = choose_format(layout, output)
+    with tempfile.TemporaryDirectory(prefix="emojudge-") as spool:
+        gathered = _gather(inputs or [], Path(spool), text, transcript, transcripts, language)
+        if adapt is Group.SPEAKER:
+            check_speakers(gathered)
+        recognizer = load_recognizer(gathered, bundle, asr, language, threads)
+        # Rows that stream to a terminal would run through the bar.
+        bar = sys.stderr.isatty() and not (
+            output is None and chosen is not Format.TABLE and sys.stdout.isatty()
+        )
+        judging = Judging(recognizer, gathered, Path(spool), adapt, bar)
+        try:
+            with opened(output, chosen) as file:
+                write(judging.results(), file, chosen)
+        except KeyboardInterrupt:
+            say(f"interrupted when {judging.done} of {count(len(gathered.items), 'input')} were done")
+            raise typer.Exit(130) from None
+    judging.report()
+    if judging.failed:
+        raise typer.Exit(1)
+
+
+def _gather(
+    names: list[str],
+    spool: Path,
+    text: str | None,
+    transcript: str | None,
+    transcripts: Path | None,
+    language: str | None,
+) -> "Inputs":
+    """The inputs with their words. Raises EmojudgeError for options that do not go together."""
+    from emojudge.cli.inputs import Inputs, add_transcript, add_transcripts, gather
+    from emojudge.errors import EmojudgeError
+    from emojudge.records import Transcript, Utterance
+
+    if text is not None:
+        if names or transcript is not None or transcripts is not None:
+            raise EmojudgeError(
+                "--text",
+                found="other inputs beside it",
+                expected="a text alone",
+                advice="For the words of a recording, use --transcript.",
+            )
+        if not text.strip():
+            raise EmojudgeError("--text", found="an empty text", expected="words")
+        given = Transcript(text=utf8(text), source="given", language=language)
+        return Inputs([Utterance(id="text", transcript=given)])
+    if not names:
+        raise EmojudgeError(
+            "predict",
+            found="no input",
+            expected="recordings, folders, globs, manifests, - or --text",
+            advice="See: emojudge predict --help",
+        )
+    if transcript is not None and transcripts is not None:
+        raise EmojudgeError("--transcript", found="--transcripts beside it", expected="one of the two")
+    inputs = gather(names, spool)
+    if inputs.repeated:
+        say(f"{count(inputs.repeated, 'recording')} named more than once, judged once")
+    if transcript is not None:
+        add_transcript(inputs, Transcript(text=utf8(transcript), source="given", language=language))
+    if transcripts is not None:
+        found = add_transcripts(inputs, transcripts)
+        say(f"{found} of {count(len(inputs.recordings), 'recording')} found a transcript in {transcripts}")
+    return inputs

@@ -1,0 +1,111 @@
+"""`emojudge train`: a recipe in, a trained model in a run folder out."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emojudge.cli.choices import Summary
+from emojudge.cli.messages import say
+
+if TYPE_CHECKING:
+    from emojudge.recipe import Recipe
+
+LOG_SECONDS = 60.0  # between two lines of progress where there is no terminal for a bar
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="What to train: a YAML recipe.", show_default=False)],
+    data: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="The folder that holds the corpora's folders.", show_default=False),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="The run's own folder; one that has begun goes on.",
+            show_default=False,
+        ),
+    ],
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The folder in which the recipe's pre-trained weights lie by their name."
+        ),
+    ] = None,
+    layout: Annotated[
+        Summary | None,
+        typer.Option("--format", "-f", help="Default: table on a terminal, else json.", show_default=False),
+    ] = None,
+) -> None:
+    """Train one model; print the best epoch's figures on the validation split.
+
+    Needs the extra 'train'. Stopped, even by force, the same command goes on from the last checkpoint.
+    """
+    from emojudge.recipe import Recipe
+
+    settings = Recipe.read(recipe)
+    started = time.monotonic()
+    try:
+        with _shown(settings.name) as progress:
+            metrics = _train(settings, data, output, weights, progress)
+    except KeyboardInterrupt:
+        say(f"interrupted; the same command goes on from the last checkpoint in {output}")
+        raise typer.Exit(130) from None
+    say(f"trained {settings.name} in {time.monotonic() - started:.0f} s; the best parameters are in {output}")
+    summary = layout or (Summary.TABLE if sys.stdout.isatty() else Summary.JSON)
+    if summary is Summary.JSON:
+        typer.echo(json.dumps(metrics))
+        return
+    width = max(map(len, metrics), default=0)
+    for name, value in metrics.items():
+        typer.echo(f"{name:{width}}  {value:.4f}")
+
+
+def _train(
+    recipe: "Recipe",
+    data: Path,
+    output: Path,
+    weights: Path | None,
+    progress: Callable[[int, int, str], None],
+) -> dict[str, float]:
+    from emojudge.errors import MissingExtraError
+
+    try:
+        from emojudge.training import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("emojudge"):
+            raise
+        raise MissingExtraError("emojudge train", "train") from error
+    return run.train(recipe, data, output, weights, progress).metrics
+
+
+@contextmanager
+def _shown(name: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Shows progress on stderr: as a bar on a terminal, elsewhere as a line from time to time."""
+    if not sys.stderr.isatty():
+        last = -LOG_SECONDS
+
+        def log(done: int, steps: int, text: str) -> None:
+            nonlocal last
+            if time.monotonic() - last >= LOG_SECONDS or done == steps:
+                last = time.monotonic()
+                say(f"{name}: step {done} of {steps}, {text}")
+
+        yield log
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.description}"), console=Console(stderr=True)) as bar:
+        task = bar.add_task("reading the corpora", total=None)
+        yield lambda done, steps, text: bar.update(task, completed=done, total=steps, description=text)

@@ -1,0 +1,118 @@
+"""The registry of encoders: names, weights, freezing; and what the wav2vec 2.0 family adds to its own."""
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra 'train'")
+
+from transformers import AutoModel, HubertConfig, HubertModel, WavLMConfig, WavLMModel  # noqa: E402
+
+from emojudge.errors import RecipeError  # noqa: E402
+from emojudge.models.backbones import load_backbone  # noqa: E402
+from emojudge.models.wav2vec2 import MaskedGroupNorm, Wav2Vec2Backbone  # noqa: E402
+from emojudge.recipe import BackboneSettings  # noqa: E402
+
+TINY = {
+    "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16,
+    "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4, "conv_dim": (8,) * 7,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def wavlm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("wavlm")
+    WavLMModel(WavLMConfig(**TINY)).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hubert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hubert")
+    HubertModel(HubertConfig(**TINY, feat_extract_norm="layer")).save_pretrained(folder)
+    return folder
+
+
+def test_unknown_kind_with_did_you_mean():
+    with pytest.raises(RecipeError, match=r"found 'wavml'.*Did you mean 'wavlm'\?"):
+        load_backbone(BackboneSettings(kind="wavml", weights="x"))
+
+
+@pytest.mark.parametrize("where", ["missing/at/all", "empty", "broken"])
+@pytest.mark.parametrize("kind", ["wavlm", "whisper"])
+def test_weights_that_are_not_there(tmp_path: Path, where: str, kind: str):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{not json")
+    with pytest.raises(RecipeError, match=r"backbone\.weights"):
+        load_backbone(BackboneSettings(kind=kind, weights=str(tmp_path / where)))
+
+
+def test_weights_of_another_kind(hubert: Path):
+    with pytest.raises(RecipeError, match="'wavlm' with weights of 'hubert'"):
+        load_backbone(BackboneSettings(kind="wavlm", weights=str(hubert)))
+
+
+def test_weights_are_the_folders_and_layers_are_cut(wavlm: Path):
+    backbone = load_backbone(BackboneSettings(kind="wavlm", weights="ignored", layers=2), str(wavlm))
+    expected = AutoModel.from_pretrained(wavlm).state_dict()
+    loaded = backbone.encoder.state_dict()
+    assert len(backbone.encoder.encoder.layers) == 2
+    assert {name for name in expected if ".layers.2." not in name} == set(loaded)
+    assert all(torch.equal(weight, expected[name]) for name, weight in loaded.items())
+
+
+def test_more_layers_than_there_are(wavlm: Path):
+    with pytest.raises(RecipeError, match="found 9; expected at most 3"):
+        load_backbone(BackboneSettings(kind="wavlm", weights=str(wavlm), layers=9))
+
+
+@pytest.mark.parametrize("frozen", [0, 2])
+def test_freeze(wavlm: Path, frozen: int):
+    backbone = load_backbone(BackboneSettings(kind="wavlm", weights=str(wavlm), frozen_layers=frozen))
+    trained = {name for name, p in backbone.named_parameters() if p.requires_grad}
+    assert not any("feature_extractor" in name for name in trained)
+    assert any("feature_projection" in name for name in trained) == (frozen == 0)
+    assert {int(n.split("layers.")[1][0]) for n in trained if "encoder.layers." in n} == set(range(frozen, 3))
+
+
+def test_hidden_states_are_the_encoders_own(hubert: Path):
+    """On one unpadded item there is nothing to mask: transformers' own numbers come out."""
+    backbone = load_backbone(BackboneSettings(kind="hubert", weights=str(hubert))).eval()
+    encoder = AutoModel.from_pretrained(hubert).eval()
+    waveform = torch.randn(1, 8000)
+    with torch.no_grad():
+        expected = encoder(waveform).last_hidden_state
+        torch.testing.assert_close(backbone(waveform, torch.tensor([8000])), expected, atol=1e-5, rtol=0)
+
+
+def test_masked_group_norm_is_torchs_on_what_is_not_padding():
+    torch.manual_seed(0)
+    theirs = torch.nn.GroupNorm(6, 6)
+    torch.nn.init.normal_(theirs.weight)
+    torch.nn.init.normal_(theirs.bias)
+    ours = MaskedGroupNorm(6, 6)
+    ours.load_state_dict(theirs.state_dict())
+    hidden = torch.randn(3, 6, 50) * 3 + 1
+    ours.frames = torch.tensor([50, 20, 7])
+    normal = ours(hidden)
+    for row, frames in enumerate([50, 20, 7]):
+        torch.testing.assert_close(
+            normal[row, :, :frames], theirs(hidden[row : row + 1, :, :frames])[0], atol=1e-5, rtol=1e-5
+        )
+
+
+def test_masked_group_norm_is_exact_under_autocast():
+    """Statistics over thousands of frames in bfloat16 would keep two digits."""
+    ours, theirs = MaskedGroupNorm(4, 4), torch.nn.GroupNorm(4, 4)
+    hidden = (torch.randn(1, 4, 3000) + 5).bfloat16()
+    ours.frames = torch.tensor([3000])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(ours(hidden).float(), theirs(hidden.float()), atol=1e-3, rtol=1e-3)
+
+
+def test_training_mode_drops_no_stretches_of_time():
+    """SpecAugment of transformers draws from numpy's global generator, which no checkpoint keeps."""
+    backbone = Wav2Vec2Backbone.from_config(HubertConfig(**TINY, mask_time_prob=0.9, mask_time_length=2))
+    assert not backbone.encoder.config.apply_spec_augment

@@ -1,0 +1,168 @@
+"""From corpora to a bundle and its predictions, with tiny models of the real classes."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+from emojudge.bundle.format import Bundle
+from emojudge.emotions import EMOTIONS
+from emojudge.errors import RecipeError, TrainingError
+from emojudge.recipe import Recipe
+from emojudge.recognizer import Recognizer
+from emojudge.records import Prediction, Utterance
+
+pytest.importorskip("torch", reason="needs the extra 'train'")
+pytestmark = pytest.mark.slow
+
+PITCHES = {"angry": 400.0, "sad": 120.0, "neutral": 220.0}  # Hz: one look tells which is which
+WORDS = {"angry": "never call", "sad": "so sad", "neutral": "you call"}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Path) -> Path:
+    """Tiny random encoders as `save_pretrained` lays them out."""
+    import torch
+    from transformers import BertConfig, BertModel, WhisperConfig
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("weights")
+    WhisperEncoder(
+        WhisperConfig(d_model=32, encoder_layers=2, encoder_attention_heads=4, encoder_ffn_dim=64)
+    ).save_pretrained(folder / "voice")
+    BertModel(
+        BertConfig(
+            vocab_size=13, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64
+        )
+    ).save_pretrained(folder / "words")
+    shutil.copyfile(tiny_tokenizer, folder / "words" / "tokenizer.json")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six speakers who hum their emotions, and a table of lines."""
+    folder = tmp_path_factory.mktemp("data")
+    generator = np.random.default_rng(0)
+    (folder / "voices").mkdir()
+    (folder / "lines").mkdir()
+    rows = ["file,speaker,emotion"]
+    for speaker in range(6):
+        for emotion, pitch in PITCHES.items():
+            for take in range(4):
+                time = np.arange(int(16_000 * generator.uniform(0.4, 0.8))) / 16_000
+                hum = (
+                    0.3 * np.sin(2 * np.pi * (pitch + speaker) * time)
+                    + generator.normal(size=len(time)) * 0.01
+                )
+                name = f"{speaker}-{emotion}-{take}.wav"
+                soundfile.write(folder / "voices" / name, hum, 16_000)
+                rows.append(f"{name},speaker{speaker},{emotion}")
+    (folder / "voices" / "manifest.csv").write_text("\n".join(rows))
+    lines = ["id,transcript,emotion,split"]
+    for number in range(90):
+        emotion = list(WORDS)[number % 3]
+        lines.append(f"{number},{WORDS[emotion]},{emotion},{'dev' if number % 5 == 0 else 'train'}")
+    (folder / "lines" / "manifest.csv").write_text("\n".join(lines))
+    return folder
+
+
+def recipe(folder: Path, modality: str) -> Recipe:
+    training = {
+        "epochs": 6,
+        "batch_size": 16,
+        "learning_rates": {"encoder": 1e-3, "pooling": 1e-2, "head": 1e-2},
+    }
+    content = {
+        "audio": {
+            "data": [{"corpus": "table", "folder": "voices", "holdout": {"dev": 0.34}}],
+            "acoustic": {
+                "backbone": {"kind": "whisper", "weights": "voice"},
+                "normalisation": "utterance",
+                "head_width": 16,
+                "dropout": 0.0,
+                "max_seconds": 2.0,
+            },
+        },
+        "text": {
+            "data": [{"corpus": "table", "folder": "lines"}],
+            "linguistic": {
+                "backbone": {"kind": "bert", "weights": "words"},
+                "max_tokens": 16,
+                "dropout": 0.0,
+            },
+        },
+    }[modality]
+    path = folder / f"{modality}.yaml"
+    path.write_text(
+        yaml.safe_dump({"name": f"tiny-{modality}", "modality": modality, "training": training, **content})
+    )
+    return Recipe.read(path)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, weights: Path, data: Path) -> Path:
+    from emojudge.training.run import train
+
+    folder = tmp_path_factory.mktemp("runs")
+    for modality in ("audio", "text"):
+        train(recipe(folder, modality), data, folder / modality, weights)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(runs: Path, weights: Path, data: Path) -> Bundle:
+    from emojudge.training.assemble import assemble
+
+    return assemble(runs / "audio", runs / "text", data, runs / "bundle", "hums", weights=weights)
+
+
+def test_the_bundle_recognises_what_it_was_trained_on(bundle: Bundle, data: Path) -> None:
+    recognizer = Recognizer(bundle)
+    utterances = [Utterance(id=emotion, audio=data / "voices" / f"5-{emotion}-0.wav") for emotion in PITCHES]
+    predictions = [p for p in recognizer.predict(utterances) if isinstance(p, Prediction)]
+    assert [p.emotion for p in predictions] == list(PITCHES)
+    spoken = recognizer(data / "voices" / "5-sad-0.wav", transcript="so sad")
+    assert spoken.emotion == "sad"
+    assert spoken.modalities == ("audio", "text")
+
+
+def test_an_emotion_that_no_corpus_shows_is_never_predicted(bundle: Bundle, data: Path) -> None:
+    prediction = Recognizer(bundle)(data / "voices" / "0-angry-1.wav", transcript="never call")
+    unseen = set(EMOTIONS) - set(PITCHES)
+    assert sum(prediction.scores[emotion] for emotion in unseen) < 0.05
+
+
+def test_the_manifest_tells_how_it_came_about(bundle: Bundle) -> None:
+    manifest = json.loads((bundle.folder / "bundle.json").read_text())
+    assert manifest["provenance"]["audio"]["recipe"]["name"] == "tiny-audio"
+    assert "neutral" in manifest["fusion"]["method"]
+    assert set(manifest["hashes"]) == {
+        "acoustic.onnx",
+        "acoustic_head.onnx",
+        "linguistic.onnx",
+        "tokenizer.json",
+    }
+    assert len(manifest["audio"]["embedding_mean"]) == 64
+
+
+def test_runs_in_the_wrong_place_are_refused(runs: Path, weights: Path, data: Path, tmp_path: Path) -> None:
+    from emojudge.training.assemble import assemble
+
+    with pytest.raises(TrainingError, match="an audio run and a text run"):
+        assemble(runs / "text", runs / "audio", data, tmp_path / "bundle", "mixed-up", weights=weights)
+    with pytest.raises(TrainingError, match="emojudge train"):
+        assemble(tmp_path / "none", runs / "text", data, tmp_path / "bundle", "missing", weights=weights)
+
+
+def test_a_run_folder_belongs_to_one_recipe(runs: Path, weights: Path, data: Path) -> None:
+    from emojudge.training.run import train
+
+    other = recipe(runs, "audio").model_copy(update={"name": "another"})
+    with pytest.raises(RecipeError, match="another recipe"):
+        train(other, data, runs / "audio", weights)
