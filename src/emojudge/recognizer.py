@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emojudge.audio.decode import SAMPLE_RATE, Audio, decode, stream
+from emojudge.audio.decode import SAMPLE_RATE, Audio, Stream, decode, stream
 from emojudge.audio.transcribe import Transcriber, load_transcriber
 from emojudge.audio.windows import windows
 from emojudge.bundle.format import Bundle
@@ -21,7 +21,7 @@ from emojudge.opinions import Logits, fuse, opinion_of_audio, opinion_of_text
 from emojudge.records import Failure, Prediction, Transcript, Utterance
 
 Adapt = Literal["collection", "speaker"]
-CHUNK = 64  # utterances that are decided together
+CHUNK = 32  # utterances that are decided together
 PENDING = 300 * SAMPLE_RATE  # samples that are held decoded at a time, whatever the recordings' lengths
 
 
@@ -73,7 +73,9 @@ class Recognizer:
         utterance = Utterance(id=str(path or "audio"), audio=path, transcript=transcript)
         heard = self._hear(utterance, encoder, audio)
         encoder.flush()
-        return self._decide([heard], None)[0]
+        return self._prediction(
+            heard, self._audio_logits([heard]).get(0), self._text_outputs([heard]).get(0), None
+        )
 
     def predict(
         self, utterances: Iterable[Utterance], *, adapt_to: Adapt | None = None
@@ -113,26 +115,28 @@ class Recognizer:
     def _hear(self, utterance: Utterance, encoder: "_Encoder", audio: Audio | None) -> _Heard:
         """Find the words, and hand the audio to the encoder without keeping it."""
         heard = _Heard(utterance, utterance.transcript)
-        if audio is None and utterance.audio is None:
+        source = audio or utterance.audio
+        if source is None:
             if utterance.transcript is None:
                 raise EmojudgeError(utterance.id, found="neither audio nor words", expected="at least one")
             return heard
         if utterance.transcript is None and self.transcriber is not None and self._linguistic is not None:
-            audio = audio or decode(utterance.audio)
-            heard.transcript = self.transcriber(audio.samples)
+            source = source if isinstance(source, Audio) else decode(source)
+            heard.transcript = self.transcriber(source.samples)
         if self._acoustic is None or self.bundle.manifest.audio is None:
             return heard
         seconds = self.bundle.manifest.audio.window_seconds
-        if audio is not None:
+        decoded: Audio | Stream
+        blocks: Iterable[NDArray[np.float32]]
+        if isinstance(source, Audio):
             size = int(seconds * SAMPLE_RATE)
-            blocks: Iterable[NDArray[np.float32]] = (
-                audio.samples[start : start + size] for start in range(0, len(audio.samples), size)
-            )
+            blocks = (source.samples[start : start + size] for start in range(0, len(source.samples), size))
+            decoded = source
         else:
-            blocks = reader = stream(utterance.audio, block_seconds=seconds)
+            blocks = decoded = stream(source, block_seconds=seconds)
         for window in windows(blocks):
             encoder.add(heard, window)
-        heard.notes += audio.notes if audio is not None else reader.notes
+        heard.notes += decoded.notes  # of a stream, they are complete when it has ended
         return heard
 
     def _adapt(self, heard: Sequence[_Heard], adapt_to: Adapt) -> None:
@@ -160,13 +164,18 @@ class Recognizer:
     def _in_order(
         self, items: Sequence[_Heard | Failure], adapted: Adapt | None
     ) -> Iterator[Prediction | Failure]:
-        decided = iter(self._decide([item for item in items if isinstance(item, _Heard)], adapted))
-        for item in items:
-            yield item if isinstance(item, Failure) else next(decided)
-
-    def _decide(self, heard: Sequence[_Heard], adapted: Adapt | None) -> list[Prediction]:
+        heard = [item for item in items if isinstance(item, _Heard)]
         audio, text = self._audio_logits(heard), self._text_outputs(heard)
-        return [self._prediction(item, audio.get(i), text.get(i), adapted) for i, item in enumerate(heard)]
+        at = iter(range(len(heard)))
+        for item in items:
+            if isinstance(item, Failure):
+                yield item
+                continue
+            index = next(at)
+            try:
+                yield self._prediction(item, audio.get(index), text.get(index), adapted)
+            except EmojudgeError as error:
+                yield Failure(id=item.utterance.id, error=str(error))
 
     def _audio_logits(self, heard: Sequence[_Heard]) -> dict[int, Logits]:
         """Each item's logits `(emotions,)`: the mean over its windows, weighted by their duration."""

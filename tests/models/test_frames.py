@@ -18,13 +18,12 @@ def test_frames_are_those_of_the_model(tiny_backbone, kind: str):
 
 
 def test_official_baseline_overshoots(tiny_backbone):
-    """floor((n - 1) / 320) + 1, which the baseline's pooling goes by, is one frame too many or two."""
-    lengths = torch.arange(1600, 16_000 * 4, 7)
-    surplus = (
-        torch.div(lengths - 1, 320, rounding_mode="floor") + 1 - tiny_backbone("wavlm-layer").frames(lengths)
-    )
-    assert set(surplus.tolist()) == {1, 2} or set(surplus.tolist()) == {1}
-    assert surplus.min() >= 1
+    """floor((n - 1) / 320) + 1, by which the official baseline pools, counts a frame too many, often two."""
+    lengths = torch.arange(1600, 64_000)
+    theirs = torch.div(lengths - 1, 320, rounding_mode="floor") + 1
+    surplus, counts = torch.unique(theirs - tiny_backbone("wavlm-layer").frames(lengths), return_counts=True)
+    assert surplus.tolist() == [1, 2]
+    assert counts[1] > 0.2 * len(lengths)
 
 
 def test_a_batch_has_the_frames_of_its_longest_item(tiny_backbone):

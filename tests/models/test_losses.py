@@ -116,10 +116,10 @@ def test_what_could_not_be_chosen_is_not_taught():
     assert not slope[:, 3:].any()
 
 
-def ccc_reference(p: np.ndarray, t: np.ndarray) -> float:
+def ccc_reference(p: np.ndarray, t: np.ndarray, epsilon: float) -> float:
     """Lin 1989 with population moments, by definition."""
     covariance = sum((a - p.mean()) * (b - t.mean()) for a, b in zip(p, t, strict=True)) / len(p)
-    return 2 * covariance / (p.var() + t.var() + (p.mean() - t.mean()) ** 2)
+    return (2 * covariance + epsilon) / (p.var() + t.var() + (p.mean() - t.mean()) ** 2 + epsilon)
 
 
 @settings(max_examples=60, deadline=None)
@@ -127,12 +127,21 @@ def ccc_reference(p: np.ndarray, t: np.ndarray) -> float:
     values=hnp.arrays(np.float64, st.tuples(st.integers(2, 9), st.just(6)), elements=st.floats(-1, 1)),
 )
 def test_concordance_is_its_formula(values: np.ndarray):
-    p, t = values[:, :3], values[:, 3:] + np.linspace(0, 0.3, len(values))[:, None]
+    p, t = values[:, :3], values[:, 3:]
     ours = concordance(torch.from_numpy(p), torch.from_numpy(t)).numpy()
     for column in range(3):
-        assert ours[column] == pytest.approx(ccc_reference(p[:, column], t[:, column]), abs=1e-5)
+        assert ours[column] == pytest.approx(ccc_reference(p[:, column], t[:, column], 1e-8), abs=1e-6)
+
+
+def test_concordance_of_ordinary_ratings():
+    """Where the ratings spread at all, the epsilon is not to be seen, in float32 either."""
+    generator = np.random.default_rng(0)
+    t = generator.uniform(-1, 1, (40, 3))
+    p = 0.5 * t + generator.normal(0.1, 0.2, (40, 3))
+    expected = [ccc_reference(p[:, i], t[:, i], 0.0) for i in range(3)]
+    np.testing.assert_allclose(concordance(torch.from_numpy(p), torch.from_numpy(t)), expected, atol=1e-7)
     loss = ConcordanceLoss()(torch.from_numpy(p).float(), torch.from_numpy(t).float())
-    assert loss.item() == pytest.approx(3 - ours.sum(), abs=1e-3)
+    assert loss.item() == pytest.approx(3 - sum(expected), abs=1e-5)
 
 
 def test_concordance_gradient_by_finite_differences():

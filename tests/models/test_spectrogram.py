@@ -41,7 +41,7 @@ def test_a_padded_item_has_the_spectrogram_that_it_has_alone():
     together, mask = spectrogram(batch, torch.tensor(lengths))
     for row, n in enumerate(lengths):
         alone, _ = spectrogram(batch[row : row + 1, :n], torch.tensor([n]))
-        torch.testing.assert_close(together[row, :, : n // 160], alone[0], atol=1e-5, rtol=0)
+        torch.testing.assert_close(together[row, :, : n // 160], alone[0], atol=1e-4, rtol=0)
         assert mask[row].sum() == n // 160
         assert not together[row, :, n // 160 :].any()
 

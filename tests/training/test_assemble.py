@@ -74,7 +74,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def recipe(folder: Path, modality: str) -> Recipe:
     training = {
-        "epochs": 6,
+        "epochs": 20,
         "batch_size": 16,
         "learning_rates": {"encoder": 1e-3, "pooling": 1e-2, "head": 1e-2},
     }
@@ -119,7 +119,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory, weights: Path, data: Path) ->
 def bundle(runs: Path, weights: Path, data: Path) -> Bundle:
     from emojudge.training.assemble import assemble
 
-    return assemble(runs / "audio", runs / "text", data, runs / "bundle", "hums", weights=weights)
+    return assemble(
+        runs / "bundle", "hums", data, audio_run=runs / "audio", text_run=runs / "text", weights=weights
+    )
 
 
 def test_the_bundle_recognises_what_it_was_trained_on(bundle: Bundle, data: Path) -> None:
@@ -154,10 +156,12 @@ def test_the_manifest_tells_how_it_came_about(bundle: Bundle) -> None:
 def test_runs_in_the_wrong_place_are_refused(runs: Path, weights: Path, data: Path, tmp_path: Path) -> None:
     from emojudge.training.assemble import assemble
 
-    with pytest.raises(TrainingError, match="an audio run and a text run"):
-        assemble(runs / "text", runs / "audio", data, tmp_path / "bundle", "mixed-up", weights=weights)
+    with pytest.raises(TrainingError, match="modality 'text'"):
+        assemble(tmp_path / "bundle", "mixed-up", data, audio_run=runs / "text", weights=weights)
     with pytest.raises(TrainingError, match="emojudge train"):
-        assemble(tmp_path / "none", runs / "text", data, tmp_path / "bundle", "missing", weights=weights)
+        assemble(tmp_path / "bundle", "missing", data, audio_run=tmp_path / "none", weights=weights)
+    with pytest.raises(TrainingError, match="an audio run, a text run, or both"):
+        assemble(tmp_path / "bundle", "nothing", data, weights=weights)
 
 
 def test_a_run_folder_belongs_to_one_recipe(runs: Path, weights: Path, data: Path) -> None:

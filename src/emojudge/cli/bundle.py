@@ -45,6 +45,53 @@ def verify(folder: Folder = None) -> None:
     typer.echo(f"prediction on a generated clip: {trial}")
 
 
+@app.command("make")
+def make(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The bundle's folder.", show_default=False)
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="The folder that holds the corpora's folders.", show_default=False),
+    ],
+    audio: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="The run folder of the voice's model.")
+    ] = None,
+    text: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="The run folder of the words' model.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What predictions call it; the folder's name by default.")
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The folder in which the recipes' pre-trained weights lie by their name."
+        ),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Keep float32 weights instead of float16 and 8 bits.")
+    ] = False,
+) -> None:
+    """Make a bundle of trained models: calibrate, fit the fusion where there are both, export to ONNX.
+
+    Needs the extra 'train'.
+    """
+    from emojudge.errors import MissingExtraError
+
+    try:
+        from emojudge.training.assemble import assemble
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("emojudge"):
+            raise
+        raise MissingExtraError("emojudge bundle make", "train") from error
+    bundle = assemble(
+        output, name or output.name, data, audio_run=audio, text_run=text, weights=weights, small=not full
+    )
+    for line in _description(bundle):
+        typer.echo(line)
+
+
 def _description(bundle: "Bundle") -> list[str]:
     from rich.filesize import decimal
 

@@ -157,7 +157,7 @@ def _add_file(inputs: Inputs, path: Path) -> None:
     if path.suffix.lower() not in table.SUFFIXES:
         inputs.add_recording(path, str(path))
         return
-    for utterance in table.load(path):
+    for utterance in table.load(path, keep_missing=True):
         inputs.add(utterance, str(path))
 
 

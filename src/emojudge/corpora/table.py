@@ -38,7 +38,9 @@ _GENDERS: dict[str, Literal["female", "male"] | None] = {
 logger = logging.getLogger(__name__)
 
 
-def load(path: Path, columns: Mapping[str, str] | None = None) -> list[Utterance]:
+def load(
+    path: Path, columns: Mapping[str, str] | None = None, *, keep_missing: bool = False
+) -> list[Utterance]:
     """Read a table whose rows are utterances.
 
     Columns are looked for by the names file, speaker, gender or sex, emotion, valence, arousal, dominance,
@@ -52,6 +54,7 @@ def load(path: Path, columns: Mapping[str, str] | None = None) -> list[Utterance
         path: a `.csv`, `.tsv` or `.jsonl` file, UTF-8, with column names in its first line or, for JSONL, as
             keys; or a folder with one such file, or with one of them named `manifest`.
         columns: our name → the table's, for columns with other names.
+        keep_missing: keep rows whose recording is not there, for callers that report each of them.
 
     Raises:
         CorpusError: with file and line: what cannot be read, a missing recording, values out of range, an id
@@ -69,6 +72,9 @@ def load(path: Path, columns: Mapping[str, str] | None = None) -> list[Utterance
         where = f"{table}:{line}"
         cells = {name: _cell(where, column, row.get(column)) for name, column in names.items()}
         utterance = _utterance(table, line, cells)
+        if utterance.audio is not None and not keep_missing and not utterance.audio.is_file():
+            found = f"no file {cells['file']!r}"
+            raise CorpusError(where, found=found, expected=f"a recording, relative to {table.parent}")
         if utterance.id in lines:
             found = f"the id {utterance.id!r}, which line {lines[utterance.id]} has too"
             raise CorpusError(where, found=found, expected="each id once", advice="Add a column 'id'.")
@@ -168,10 +174,6 @@ def _utterance(table: Path, line: int, cells: Mapping[str, str]) -> Utterance:
     language = cells.get("language") or None
     if not file and not text:
         raise CorpusError(where, found="neither file nor transcript", expected="one of them, or both")
-    if file and not (table.parent / file).is_file():
-        raise CorpusError(
-            where, found=f"no file {file!r}", expected=f"a recording, relative to {table.parent}"
-        )
     gender = cells.get("gender", "").lower()
     if gender not in _GENDERS:
         expected = "female or male (f, m), other, unknown, or nothing"

@@ -24,9 +24,10 @@ class LogMel(nn.Module):
 
     def __init__(self, mels: int = 80) -> None:
         super().__init__()
-        turns = torch.arange(WINDOW // 2 + 1)[:, None] * torch.arange(WINDOW)[None, :] / WINDOW
-        angles = 2 * torch.pi * turns
-        window = torch.hann_window(WINDOW, periodic=True)
+        # In float64 and within one turn: float32 has no digits left behind the point at 1000 radians.
+        turns = (torch.arange(WINDOW // 2 + 1)[:, None] * torch.arange(WINDOW)[None, :]) % WINDOW
+        angles = 2 * torch.pi * turns.double() / WINDOW
+        window = torch.hann_window(WINDOW, periodic=True, dtype=torch.float64)
         basis = torch.cat([torch.cos(angles) * window, torch.sin(angles) * window])[:, None, :]
         filters = mel_filter_bank(
             WINDOW // 2 + 1, mels, 0.0, SAMPLE_RATE / 2, SAMPLE_RATE, norm="slaney", mel_scale="slaney"

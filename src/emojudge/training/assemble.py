@@ -1,6 +1,7 @@
 """Finished runs to a bundle: calibrate on what was held out, find the fusion, export."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ from emojudge.training.steps import split_outputs
 PAIRS_PER_EMOTION = 600
 TELLING_SHARE = 0.5  # of the pairs have words of the voice's emotion; the others have neutral words
 AUGMENTED_SEED = 2026  # of the held-out clips' second version, as a strange channel would give it
-EMBEDDED = 20_000  # training items at most that the embedding statistics are taken from
 
 Logits = NDArray[np.float32]
 
@@ -50,6 +50,18 @@ class Run:
         self.environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
         self.make = make
         self.data = data
+        self.folder = folder
+        self._weights = weights
+
+    def tokenizer(self) -> Path:
+        """The words' `tokenizer.json`, beside the pre-trained weights."""
+        assert self.recipe.linguistic is not None
+        path = (self._weights or Path()) / self.recipe.linguistic.backbone.weights / "tokenizer.json"
+        if not path.is_file():
+            raise TrainingError(
+                path, found="no such file", expected="the tokenizer of the pre-trained encoder"
+            )
+        return path
 
     def held_out(self) -> tuple[Split, Data]:
         split = load_split(self.recipe, self.data, "validation")
@@ -64,75 +76,120 @@ class Run:
 
 
 def assemble(
-    audio_run: Path, text_run: Path, data: Path, folder: Path, name: str,
-    *, weights: Path | None = None, small: bool = True,
-) -> Bundle:  # fmt: skip
-    """Calibrate both models, fit their fusion on pairs made of held-out items, and write the bundle.
+    folder: Path,
+    name: str,
+    data: Path,
+    *,
+    audio_run: Path | None = None,
+    text_run: Path | None = None,
+    weights: Path | None = None,
+    small: bool = True,
+) -> Bundle:
+    """Calibrate the models of finished runs, fit their fusion, and write the bundle.
 
-    No open corpus has both free speech and words with emotion labels of both. So held-out recordings are
-    paired with held-out sentences: half of them with a sentence of the same emotion, half with a neutral one,
-    since people mostly say what they feel in plain words. What that assumes goes into `fusion.method`.
+    With both runs the fusion is fitted on pairs. No open corpus has both free speech and words with emotion
+    labels of both. So held-out recordings are paired with held-out sentences: half of them with a sentence of
+    the same emotion, half with a neutral one, since people mostly say what they feel in plain words. What
+    that assumes goes into `fusion.method`.
 
     Args:
+        folder: the bundle's; one that is there is replaced when the new one is whole.
+        data: the folder that holds the corpora's folders, as for the training.
         weights: folder that holds the pre-trained weights by the names in the recipes.
         small: float16 and 8-bit weights.
+
+    Raises:
+        TrainingError: no run, an unfinished one, or one of the other modality.
     """
-    audio, text = Run(audio_run, data, weights), Run(text_run, data, weights)
-    if not isinstance(audio.model, AcousticModel) or not isinstance(text.model, LinguisticModel):
-        raise TrainingError(
-            audio_run, found="runs of other modalities", expected="an audio run and a text run"
-        )
-    heard, heard_labels, sources = _audio_logits(audio)
-    read, read_labels = _text_logits(text)
-    shares = 1.0 / np.array([np.sum(sources == s) for s in sources])
-    fusion = _fit_on_pairs(heard, heard_labels, sources, read, read_labels, audio.recipe.training.seed)
-    embeddings, repeats = _training_embeddings(audio)
-    mean, deviation = embedding_statistics(embeddings, repeats)
-    linguistic, acoustic = text.recipe.linguistic, audio.recipe.acoustic
-    assert linguistic is not None
-    assert acoustic is not None
-    audio_part = AcousticPart(
-        temperature=fit_temperature(heard, heard_labels, shares),
-        window_seconds=acoustic.max_seconds,
-        embedding_mean=mean,
-        embedding_deviation=deviation,
-    )
-    text_part = LinguisticPart(
-        temperature=fit_temperature(read, read_labels),
-        max_tokens=linguistic.max_tokens,
-        attributes="attributes" in text.recipe.tasks,
-        languages=("en",),
-    )
-    tokenizer = (weights or Path()) / linguistic.backbone.weights / "tokenizer.json"
+    audio = Run(audio_run, data, weights) if audio_run else None
+    text = Run(text_run, data, weights) if text_run else None
+    for run, modality in ((audio, "audio"), (text, "text")):
+        if run is not None and run.recipe.modality != modality:
+            raise TrainingError(
+                run.folder,
+                found=f"a run of modality {run.recipe.modality!r}",
+                expected=f"one of {modality!r}",
+            )
+    runs = {run.recipe.modality: run for run in (audio, text) if run}
+    if not runs:
+        raise TrainingError(folder, found="no run", expected="an audio run, a text run, or both")
+    heard = _audio_logits(audio) if audio else None
+    read = _text_logits(text) if text else None
+    fusion = _fit_on_pairs(heard, read, runs["audio"].recipe.training.seed) if heard and read else None
     return make_bundle(
         folder,
         name,
-        acoustic=(audio.model, audio_part),
-        linguistic=(text.model, text_part, tokenizer),
+        acoustic=_acoustic_part(audio, heard) if audio and heard else None,
+        linguistic=_linguistic_part(text, read) if text and read else None,
         fusion=fusion,
         small=small,
-        provenance={"audio": audio.provenance(), "text": text.provenance()},
+        provenance={modality: run.provenance() for modality, run in runs.items()},
     )
 
 
-def _audio_logits(run: Run) -> tuple[Logits, NDArray[np.int64], NDArray[np.str_]]:
-    """Held-out clips as they are and as a strange channel would give them: logits, labels, corpora."""
+def _acoustic_part(run: Run, heard: "_HeldOut") -> tuple[AcousticModel, AcousticPart]:
+    settings = run.recipe.acoustic
+    assert settings is not None
+    assert isinstance(run.model, AcousticModel)
+    mean, deviation = embedding_statistics(*_training_embeddings(run))
+    shares = 1.0 / np.array([np.sum(heard.sources == source) for source in heard.sources])
+    part = AcousticPart(
+        temperature=fit_temperature(heard.logits, heard.labels, shares),
+        window_seconds=settings.max_seconds,
+        embedding_mean=mean,
+        embedding_deviation=deviation,
+    )
+    return run.model, part
+
+
+def _linguistic_part(run: Run, read: "_HeldOut") -> tuple[LinguisticModel, LinguisticPart, Path]:
+    settings = run.recipe.linguistic
+    assert settings is not None
+    assert isinstance(run.model, LinguisticModel)
+    part = LinguisticPart(
+        temperature=fit_temperature(read.logits, read.labels),
+        max_tokens=settings.max_tokens,
+        attributes="attributes" in run.recipe.tasks,
+        languages=tuple(sorted({language for language in read.languages if language})),
+    )
+    return run.model, part, run.tokenizer()
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """Logits `(items, 8)` and labels `(items,)` of held-out items, with the corpus of each."""
+
+    logits: Logits
+    labels: NDArray[np.int64]
+    sources: NDArray[np.str_]
+    languages: set[str | None]
+
+
+def _audio_logits(run: Run) -> _HeldOut:
+    """Held-out clips as they are and as a strange channel would give them."""
     split, data = run.held_out()
     settings = run.recipe.acoustic
     assert settings is not None
     strange = AudioData(split.utterances, settings.max_seconds, augment=True)
-    labels = data.emotions.argmax(axis=1)
-    sources = np.array([u.id.split(":")[0] for u in split.utterances])
     logits = [_outputs(run.model, data, None), _outputs(run.model, strange, AUGMENTED_SEED)]
-    return np.concatenate(logits), np.tile(labels, 2), np.tile(sources, 2)
+    sources = np.array([u.id.split(":")[0] for u in split.utterances])
+    return _HeldOut(
+        np.concatenate(logits)[:, : len(EMOTIONS)],
+        np.tile(data.emotions.argmax(axis=1), 2),
+        np.tile(sources, 2),
+        {u.language for u in split.utterances},
+    )
 
 
-def _text_logits(run: Run) -> tuple[Logits, NDArray[np.int64]]:
-    _, data = run.held_out()
+def _text_logits(run: Run) -> _HeldOut:
+    """Held-out lines with one emotion."""
+    split, data = run.held_out()
     emotion, _ = split_outputs(torch.from_numpy(_outputs(run.model, data, None)), run.recipe.tasks)
     assert emotion is not None
     single = data.emotions.max(axis=1) == 1.0
-    return emotion.numpy()[single], data.emotions[single].argmax(axis=1)
+    sources = np.array([u.id.split(":")[0] for u in split.utterances])
+    languages = {u.language for u in split.utterances}
+    return _HeldOut(emotion.numpy()[single], data.emotions[single].argmax(axis=1), sources[single], languages)
 
 
 def _outputs(model: nn.Module, data: Data, seed: int | None) -> Logits:
@@ -161,28 +218,26 @@ def _training_embeddings(run: Run) -> tuple[Logits, NDArray[np.float64]]:
     return _outputs(Embedding(), data, None), split.repeats
 
 
-def _fit_on_pairs(
-    heard: Logits, heard_labels: NDArray[np.int64], sources: NDArray[np.str_],
-    read: Logits, read_labels: NDArray[np.int64], seed: int,
-) -> Fusion:  # fmt: skip
+def _fit_on_pairs(heard: _HeldOut, read: _HeldOut, seed: int) -> Fusion:
+    """A fusion from pairs of a voice and words, as many of each emotion; half fit it, half its temperature."""
     generator = np.random.default_rng(seed)
     neutral = EMOTIONS.index("neutral")
     audio_rows: list[int] = []
     text_rows: list[int] = []
     for emotion in range(len(EMOTIONS)):
-        voices = np.flatnonzero(heard_labels == emotion)
-        words = np.flatnonzero(read_labels == emotion)
+        voices = np.flatnonzero(heard.labels == emotion)
+        words = np.flatnonzero(read.labels == emotion)
         if not len(voices):
             continue
-        by_source = [voices[sources[voices] == s] for s in np.unique(sources[voices])]
+        by_source = [voices[heard.sources[voices] == s] for s in np.unique(heard.sources[voices])]
         for pair in range(PAIRS_PER_EMOTION):
             audio_rows.append(generator.choice(by_source[pair % len(by_source)]))
             telling = len(words) > 0 and generator.random() < TELLING_SHARE
-            pool = words if telling else np.flatnonzero(read_labels == neutral)
+            pool = words if telling else np.flatnonzero(read.labels == neutral)
             text_rows.append(generator.choice(pool))
-    labels = heard_labels[audio_rows]
+    labels = heard.labels[audio_rows]
     odd = np.arange(len(labels)) % 2 == 1
-    audio, text = heard[audio_rows], read[text_rows]
+    audio, text = heard.logits[audio_rows], read.logits[text_rows]
     fit = fit_fusion(audio[~odd], text[~odd], labels[~odd], seed=seed)
     fused = fit.fusion(audio, text)
     return Fusion(

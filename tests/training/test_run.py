@@ -1,0 +1,130 @@
+"""From a recipe to its data: splits, repeats, choices, tokenizers; the refusals on the way."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+torch = pytest.importorskip("torch", reason="needs the extra 'train'")
+
+from emojudge.emotions import EMOTIONS  # noqa: E402
+from emojudge.errors import RecipeError, TrainingError  # noqa: E402
+from emojudge.recipe import Recipe  # noqa: E402
+from emojudge.training.run import load_split, model_and_data, train  # noqa: E402
+
+
+@pytest.fixture
+def home(tmp_path: Path, tiny_tokenizer: Path) -> Path:
+    """Two tables of lines, a table of clips, and tiny encoders."""
+    from transformers import BertConfig, BertModel, WhisperConfig
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    torch.manual_seed(0)
+    size = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    BertModel(BertConfig(vocab_size=13, **size)).save_pretrained(tmp_path / "words")
+    shutil.copyfile(tiny_tokenizer, tmp_path / "words" / "tokenizer.json")
+    config = WhisperConfig(d_model=16, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=16)
+    WhisperEncoder(config).save_pretrained(tmp_path / "voice")
+    lines = {
+        "one": [
+            ("so sad", "sad", "train"),
+            ("so happy", "happy", "train"),
+            ("you", "sad", "dev"),
+            ("i", "", "train"),
+        ],
+        "two": [("never", "angry", "train"), ("so happy", "happy", "train"), ("call", "angry", "dev")],
+    }
+    for name, table in lines.items():
+        (tmp_path / name).mkdir()
+        rows = [f"{i},{text},{emotion},{split}" for i, (text, emotion, split) in enumerate(table)]
+        (tmp_path / name / "manifest.csv").write_text("\n".join(["id,transcript,emotion,split", *rows]))
+    (tmp_path / "clips").mkdir()
+    rows = ["file,emotion,split"]
+    for number in range(4):
+        clip = np.random.default_rng(number).normal(0.01, 0.05 + 0.05 * number, 4000)
+        soundfile.write(tmp_path / "clips" / f"{number}.wav", clip, 16_000, subtype="FLOAT")
+        rows.append(f"{number}.wav,{['sad', 'angry'][number % 2]},{'dev' if number == 3 else 'train'}")
+    (tmp_path / "clips" / "manifest.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+def recipe(home: Path, *sources: dict, modality: str = "text", **options) -> Recipe:
+    content = {
+        "name": "small",
+        "modality": modality,
+        "data": [{"corpus": "table", **source} for source in sources],
+        "training": {"epochs": 1, "batch_size": 4},
+    }
+    if modality == "text":
+        content["linguistic"] = {"backbone": {"kind": "bert", "weights": "words"}, **options}
+    else:
+        content["acoustic"] = {
+            "backbone": {"kind": "whisper", "weights": "voice"},
+            "head_width": 8,
+            **options,
+        }
+    path = home / "recipe.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return Recipe.read(path)
+
+
+def test_splits_repeats_and_choices(home: Path):
+    chosen = recipe(home, {"folder": "one", "repeat": 2}, {"folder": "two", "repeat": 0.5})
+    split = load_split(chosen, home, "train")
+    texts = [u.transcript.text for u in split.utterances]
+    assert texts == ["so sad", "so happy", "never", "so happy"]  # the line without a label is no example
+    assert split.repeats.tolist() == [2, 2, 0.5, 0.5]
+    nowhere = set(EMOTIONS) - {"sad", "happy", "angry"}
+    possible = [{EMOTIONS[i] for i in np.flatnonzero(row)} for row in split.choices]
+    assert possible[:2] == [{"sad", "happy"} | nowhere] * 2
+    assert possible[2:] == [{"angry", "happy"} | nowhere] * 2
+    assert [u.transcript.text for u in load_split(chosen, home, "validation").utterances] == ["you", "call"]
+
+
+def test_a_split_that_a_corpus_does_not_have_is_named(home: Path):
+    chosen = recipe(home, {"folder": "one", "validation": ["develop"]}, {"folder": "two"})
+    with pytest.raises(RecipeError, match=r"table\.validation: found 'develop'; expected .*dev, train"):
+        load_split(chosen, home, "validation")
+    empty = recipe(home, {"folder": "one", "validation": []})
+    with pytest.raises(TrainingError, match="no labelled utterance in validation"):
+        load_split(empty, home, "validation")
+
+
+def test_a_text_run_from_end_to_end(home: Path):
+    trained = train(recipe(home, {"folder": "one"}, {"folder": "two"}), home, home / "run", home)
+    assert set(trained.metrics) >= {"macro_f1", "uar", "loss", "epoch"}
+    assert (home / "run" / "recipe.json").exists()
+    assert (home / "run" / "environment.json").exists()
+    again = train(recipe(home, {"folder": "one"}, {"folder": "two"}), home, home / "run", home)
+    assert again.metrics == trained.metrics  # it has ended: nothing is trained twice
+    with pytest.raises(RecipeError, match="a run of another recipe"):
+        train(recipe(home, {"folder": "one"}), home, home / "run", home)
+
+
+def test_corpus_normalisation_is_the_training_splits(home: Path):
+    chosen = recipe(home, {"folder": "clips"}, modality="audio", normalisation="corpus")
+    trained = train(chosen, home, home / "run", home)
+    every = np.concatenate([soundfile.read(home / "clips" / f"{n}.wav")[0] for n in range(3)])
+    assert float(trained.model.mean) == pytest.approx(every.mean(), abs=1e-6)
+    assert float(trained.model.deviation) == pytest.approx(every.std(), abs=1e-6)
+    model, make = model_and_data(chosen, home)
+    make(load_split(chosen, home, "validation"), False)
+    assert (float(model.mean), float(model.deviation)) == (0, 1)  # validation sets nothing
+
+
+@pytest.mark.parametrize("content", [None, "{}", "not json"])
+def test_a_folder_without_a_tokenizer(home: Path, content: str | None):
+    (home / "words" / "tokenizer.json").unlink()
+    if content is not None:
+        (home / "words" / "tokenizer.json").write_text(content)
+    with pytest.raises(RecipeError, match=r"no tokenizer.*expected a tokenizer\.json"):
+        model_and_data(recipe(home, {"folder": "one"}), home)
+
+
+def test_weights_that_are_not_there(home: Path):
+    chosen = recipe(home, {"folder": "one"})
+    with pytest.raises(RecipeError, match=r"backbone\.weights: found '.*elsewhere/words'"):
+        model_and_data(chosen, home / "elsewhere")

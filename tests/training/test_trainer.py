@@ -1,0 +1,343 @@
+"""The training loop: weights, schedule, what is kept, when it ends."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch", reason="needs the extra 'train'")
+
+from sklearn.metrics import balanced_accuracy_score, f1_score  # noqa: E402
+from sklearn.utils.class_weight import compute_class_weight  # noqa: E402
+
+from emojudge.errors import TrainingError  # noqa: E402
+from emojudge.evaluation.metrics import ccc  # noqa: E402
+from emojudge.recipe import LearningRates, TrainingSettings  # noqa: E402
+from emojudge.training.checkpoint import load_checkpoint  # noqa: E402
+from emojudge.training.trainer import (  # noqa: E402
+    Trainer,
+    class_weights,
+    learning_rate_factor,
+    validation_metrics,
+)
+
+
+class Points:
+    """Items whose single value tells their emotion, more or less."""
+
+    def __init__(self, items: int, seed: int, spread: float = 0.4, classes: int = 4) -> None:
+        generator = np.random.default_rng(seed)
+        self.labels = np.arange(items) % classes
+        self.values = (self.labels + generator.normal(0, spread, items)).astype(np.float32)
+        self.sizes = generator.integers(1, 6, items)
+        self.emotions = np.eye(8, dtype=np.float32)[self.labels]
+        self.attributes = np.stack([self.values, -self.values, generator.normal(size=items)], axis=1) / 8
+        self.attributes = self.attributes.astype(np.float32)
+        self.choices = np.ones((items, 8), dtype=bool)
+        self.seen: list[int] = []
+
+    def inputs(self, indices: np.ndarray, seed: int | None) -> list[np.ndarray]:
+        if seed is not None:
+            self.seen += indices.tolist()
+        return [np.full(self.sizes[i], self.values[i]) for i in indices]
+
+
+class Toy(torch.nn.Module):
+    def __init__(self, outputs: int = 8) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.head = torch.nn.Linear(1, 16), torch.nn.Linear(16, outputs)
+
+    def forward(self, inputs: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.tanh(self.first(inputs.sum(dim=1, keepdim=True) / lengths[:, None])))
+
+    def penalty(self) -> torch.Tensor:
+        return self.first.weight.square().sum()
+
+    def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
+        return {"encoder": list(self.first.parameters()), "head": list(self.head.parameters()), "pooling": []}
+
+
+RATES = LearningRates(encoder=0.02, head=0.05)
+
+
+def trainer(
+    folder: Path, *, outputs: int = 8, tasks=("emotion",), train=None, validation=None, **options
+) -> Trainer:
+    chosen = TrainingSettings(**{"epochs": 6, "batch_size": 8, "learning_rates": RATES, **options})
+    train = train or Points(40, 0)
+    return Trainer(
+        Toy(outputs), chosen, tasks, train, np.ones(len(train.sizes)), validation or Points(24, 1), folder
+    )
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# --------------------------------------------------------------------------------------------------- weights
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=80))
+def test_class_weights_are_scikit_learns(labels: list[int]):
+    present = np.unique(labels)
+    ours = class_weights(np.eye(8, dtype=np.float32)[labels], np.ones(len(labels)), 1.0)
+    np.testing.assert_allclose(
+        ours[present], compute_class_weight("balanced", classes=present, y=labels), rtol=1e-5
+    )
+    assert not ours[np.setdiff1d(np.arange(8), present)].any()
+
+
+def test_class_weights_count_as_an_epoch_does():
+    labels = np.array([0, 0, 0, 1])
+    once = class_weights(np.eye(8, dtype=np.float32)[labels], np.array([1.0, 1, 1, 3]), 1.0)
+    np.testing.assert_allclose(once[:2], [1, 1])
+    soft = np.zeros((2, 8), dtype=np.float32)
+    soft[:, :2] = [[0.75, 0.25], [0.75, 0.25]]
+    np.testing.assert_allclose(class_weights(soft, np.ones(2), 1.0)[:2], [2 / 3, 2])
+    np.testing.assert_allclose(class_weights(soft, np.ones(2), 0.5)[:2], np.sqrt([2 / 3, 2]))
+    np.testing.assert_allclose(class_weights(soft, np.ones(2), 0.0)[:3], [1, 1, 0])
+    assert not class_weights(np.zeros((3, 8), dtype=np.float32), np.ones(3), 1.0).any()
+
+
+# -------------------------------------------------------------------------------------------------- schedule
+
+
+@pytest.mark.parametrize("decay", ["constant", "linear", "cosine"])
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5])
+def test_learning_rate_rises_in_a_line_then_decays(decay: str, warmup: float):
+    chosen = TrainingSettings(decay=decay, warmup=warmup)
+    factors = np.array([learning_rate_factor(step, 200, chosen) for step in range(200)])
+    top = int(warmup * 200)
+    assert (factors > 0).all()
+    assert factors.max() == factors[top] == 1.0
+    if top:
+        np.testing.assert_allclose(np.diff(factors[: top + 1]), 1 / (top + 1))
+    after = factors[top:]
+    expected = {
+        "constant": np.ones(len(after)),
+        "linear": 1 - np.arange(len(after)) / len(after),
+        "cosine": [(1 + math.cos(math.pi * k / len(after))) / 2 for k in range(len(after))],
+    }[decay]
+    np.testing.assert_allclose(after, expected, atol=1e-9)
+
+
+def test_each_part_is_stepped_by_its_own_rate(tmp_path: Path):
+    """AdamW's first step is as long as the learning rate, whatever the gradient."""
+    rates = LearningRates(encoder=1e-4, head=1e-2)
+    made = trainer(tmp_path, epochs=1, batch_size=40, weight_decay=0.0, learning_rates=rates)
+    before = {name: p.detach().clone() for name, p in made.model.named_parameters()}
+    made.run()
+    moved = {
+        name: float((p.detach() - before[name]).abs().max()) for name, p in made.model.named_parameters()
+    }
+    assert moved["first.weight"] == pytest.approx(1e-4, rel=0.02)
+    assert moved["head.weight"] == pytest.approx(1e-2, rel=0.02)
+
+
+# ---------------------------------------------------------------------------------------------- what is kept
+
+
+@pytest.mark.parametrize("average", [None, 0.9])
+def test_best_checkpoint_has_the_best_macro_f1_of_the_whole_split(tmp_path: Path, average: float | None):
+    """Recomputed from the kept parameters; the batches' mean, or the last batch alone, would differ."""
+    validation = Points(50, 1, spread=1.0)
+    made = trainer(tmp_path, validation=validation, epochs=8, weight_average=average, batch_size=16)
+    returned = made.run()
+    figures = [float(row["macro_f1"]) for row in rows(tmp_path)]
+    assert len(set(figures)) > 1
+    tensors, said = load_checkpoint(tmp_path / "best.safetensors")
+    model = Toy()
+    model.load_state_dict(tensors)
+    predicted = [
+        int(model(torch.from_numpy(array)[None], torch.tensor([len(array)])).argmax())
+        for array in validation.inputs(np.arange(50), None)
+    ]
+    expected = f1_score(validation.labels, predicted, labels=[0, 1, 2, 3], average="macro", zero_division=0)
+    assert said["macro_f1"] == pytest.approx(expected) == pytest.approx(max(figures))
+    assert said["epoch"] == figures.index(max(figures)) + 1  # the first of equals
+    assert returned == said
+    for name, weight in made.model.state_dict().items():  # the best, not the last, is given out
+        assert torch.equal(weight, tensors[name])
+
+
+def test_select_by_ccc_and_both_tasks(tmp_path: Path):
+    made = trainer(tmp_path, outputs=11, tasks=("emotion", "attributes"), select="ccc", epochs=10)
+    figures = made.run()
+    assert figures["ccc"] == max(float(row["ccc"]) for row in rows(tmp_path))
+    assert figures["ccc"] == pytest.approx(
+        np.mean([figures[f"ccc_{name}"] for name in ("valence", "arousal", "dominance")])
+    )
+    assert figures["ccc_valence"] > 0.8
+    assert figures["macro_f1"] > 0.5
+
+
+def test_select_last(tmp_path: Path):
+    figures = trainer(tmp_path, select="last", epochs=3, validation=Points(50, 1, spread=3.0)).run()
+    assert figures["epoch"] == 3
+
+
+def test_patience_ends_a_training_that_no_longer_improves(tmp_path: Path):
+    """Labels of pure chance: the best epoch is one of the first, and `patience` epochs follow it."""
+    figures = trainer(tmp_path, epochs=60, patience=3, validation=Points(40, 1, spread=30.0)).run()
+    done = rows(tmp_path)
+    assert len(done) < 60
+    assert len(done) == figures["epoch"] + 3
+    best = max(float(row["macro_f1"]) for row in done)
+    assert float(done[int(figures["epoch"]) - 1]["macro_f1"]) == best
+
+
+def test_every_epoch_reads_every_item(tmp_path: Path):
+    data = Points(41, 0)
+    trainer(tmp_path, train=data, epochs=3).run()
+    assert np.bincount(data.seen).tolist() == [3] * 41
+
+
+def test_an_average_is_smoother_than_the_weights(tmp_path: Path):
+    """The average of the steps: what a hand-made one gives."""
+    made = trainer(tmp_path, weight_average=0.8, epochs=2, weight_decay=0.0, select="last")
+    steps: list[torch.Tensor] = []
+    real = made._optimiser.step
+
+    def step(*arguments):
+        result = real(*arguments)
+        steps.append(made.model.head.bias.detach().clone())
+        return result
+
+    made._optimiser.step = step
+    made.run()
+    expected = steps[0]
+    for weights in steps[1:]:
+        expected = 0.8 * expected + 0.2 * weights
+    torch.testing.assert_close(load_checkpoint(tmp_path / "best.safetensors")[0]["head.bias"], expected)
+
+
+def test_the_attention_penalty_pulls(tmp_path: Path):
+    norms = []
+    for penalty in (0.0, 5.0):
+        folder = tmp_path / str(penalty)
+        data = Points(40, 0)
+        chosen = TrainingSettings(epochs=25, batch_size=8, learning_rates=RATES, select="last")
+        made = Trainer(Toy(), chosen, ("emotion",), data, np.ones(40), Points(24, 1), folder, penalty)
+        made.run()
+        norms.append(float(made.model.penalty()))
+    assert norms[1] < 0.5 * norms[0]
+
+
+def test_gradients_are_clipped(tmp_path: Path):
+    moved = []
+    for limit in (None, 1e-12):
+        made = trainer(tmp_path / str(limit), epochs=1, max_gradient_norm=limit, weight_decay=0.0)
+        before = made.model.head.weight.detach().clone()
+        made.run()
+        moved.append(float((made.model.head.weight - before).abs().max()))
+    assert moved[1] < 0.05 * moved[0]  # under AdamW's own epsilon
+
+
+def test_predictions_come_in_the_items_order(tmp_path: Path):
+    made, data = trainer(tmp_path), Points(31, 5)
+    for size in (1, 4, 100):
+        outputs = made.predict(data, size)
+        alone = [made.model(torch.full((1, 1), float(value)), torch.tensor([1])) for value in data.values]
+        np.testing.assert_allclose(outputs, torch.cat(alone).detach().numpy(), atol=1e-5)
+
+
+def test_progress_is_told(tmp_path: Path):
+    told: list[tuple[int, int, str]] = []
+    trainer(tmp_path, epochs=2).run(lambda *words: told.append(words))
+    assert [done for done, _, _ in told] == list(range(1, 11))
+    assert {steps for _, steps, _ in told} == {10}
+    assert "epoch 2" in told[-1][2]
+
+
+# ------------------------------------------------------------------------------------------- what is refused
+
+
+def test_a_figure_that_cannot_be_had_is_refused_at_once(tmp_path: Path):
+    with pytest.raises(TrainingError, match=r"found ccc; expected .*macro_f1, uar"):
+        trainer(tmp_path, select="ccc")
+    unlabelled = Points(10, 0)
+    unlabelled.emotions[:] = 0
+    with pytest.raises(TrainingError, match="found macro_f1"):
+        trainer(tmp_path, validation=unlabelled)
+
+
+def test_an_epoch_without_items_is_refused(tmp_path: Path):
+    chosen = TrainingSettings(epochs=1)
+    with pytest.raises(TrainingError, match="no item in an epoch"):
+        Trainer(Toy(), chosen, ("emotion",), Points(9, 0), np.full(9, 0.01), Points(9, 1), tmp_path)
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(tmp_path: Path):
+    data = Points(40, 0)
+    made = trainer(tmp_path, train=data, checkpoint_every=1)
+
+    def spoil(done: int, *_: object) -> None:
+        if done == 7:
+            data.values[:] = np.nan
+
+    with pytest.raises(TrainingError, match="a loss of nan"):
+        made.run(spoil)
+    tensors, state = load_checkpoint(tmp_path / "checkpoint.safetensors")
+    assert state["step"] == 7
+    assert all(tensor.isfinite().all() for name, tensor in tensors.items() if name.startswith("model/"))
+
+
+def test_weights_that_are_no_numbers_are_not_validated(tmp_path: Path):
+    """The arg max of NaN is a class: without a look, the macro-F1 would be that of a constant."""
+    made = trainer(tmp_path, epochs=1)
+    steps = len(made._batches(0))
+
+    def spoil(done: int, *_: object) -> None:
+        if done == steps:
+            made.model.head.bias.data.fill_(torch.nan)
+
+    with pytest.raises(TrainingError, match="outputs that are no numbers after epoch 1"):
+        made.run(spoil)
+
+
+# --------------------------------------------------------------------------------------------------- figures
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    labels=st.lists(st.integers(0, 7), min_size=2, max_size=40),
+    seed=st.integers(0, 99),
+    unknown=st.integers(0, 3),
+)
+def test_validation_metrics_are_scikit_learns(labels: list[int], seed: int, unknown: int):
+    generator = np.random.default_rng(seed)
+    data = Points(len(labels) + unknown, 0)
+    data.emotions = np.eye(8, dtype=np.float32)[[*labels, *[0] * unknown]]
+    data.emotions[len(labels) :] = 0
+    data.attributes[::2] = np.nan
+    outputs = generator.normal(size=(len(data.emotions), 11)).astype(np.float32)
+    figures = validation_metrics(outputs, data, ("emotion", "attributes"))
+    predicted = outputs[: len(labels), :8].argmax(axis=1)
+    present = np.unique(labels)
+    expected = f1_score(labels, predicted, labels=present, average="macro", zero_division=0)
+    assert figures["macro_f1"] == pytest.approx(expected)
+    recall = [np.mean(predicted[np.array(labels) == c] == c) for c in present]
+    assert figures["uar"] == pytest.approx(np.mean(recall))
+    if set(predicted) <= set(labels):
+        assert figures["uar"] == pytest.approx(balanced_accuracy_score(labels, predicted))
+    rated = data.attributes[1::2]
+    for column, name in enumerate(("valence", "arousal", "dominance")):
+        assert figures[f"ccc_{name}"] == pytest.approx(ccc(rated[:, column], outputs[1::2, 8 + column]))
+
+
+def test_the_emotion_of_votes_is_the_one_with_the_most():
+    data = Points(4, 0)
+    data.emotions[:] = 0
+    data.emotions[0, :3] = [0.2, 0.5, 0.3]
+    data.emotions[1, :2] = 0.5  # two with as many: none
+    data.emotions[2, 3] = 1.0
+    outputs = np.eye(8, dtype=np.float32)[[1, 7, 3, 7]]
+    figures = validation_metrics(outputs, data, ("emotion",))
+    assert figures == {"macro_f1": pytest.approx(1.0), "uar": pytest.approx(1.0)}
