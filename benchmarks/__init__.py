@@ -1,1 +1,1 @@
-"""Commands that measure: `python -m benchmarks accuracy|folds|footprint|report`. See docs/results.md."""
+"""Commands that measure: `python -m benchmarks NAME`, see `--help` and docs/results.md."""

@@ -219,7 +219,7 @@ def _training_embeddings(run: Run) -> tuple[Logits, NDArray[np.float64]]:
 
 
 def _fit_on_pairs(heard: _HeldOut, read: _HeldOut, seed: int) -> Fusion:
-    """A fusion from pairs of a voice and words, as many of each emotion; half fit it, half its temperature."""
+    """A fusion from as many pairs of each emotion; half of them fit it, the others its temperature."""
     generator = np.random.default_rng(seed)
     neutral = EMOTIONS.index("neutral")
     audio_rows: list[int] = []
