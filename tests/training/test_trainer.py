@@ -226,7 +226,7 @@ def test_the_attention_penalty_pulls(tmp_path: Path):
         chosen = TrainingSettings(epochs=25, batch_size=8, learning_rates=RATES, select="last")
         made = Trainer(Toy(), chosen, ("emotion",), data, np.ones(40), Points(24, 1), folder, penalty)
         made.run()
-        norms.append(float(made.model.penalty()))
+        norms.append(float(made.model.penalty().detach()))
     assert norms[1] < 0.5 * norms[0]
 
 
