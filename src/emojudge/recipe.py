@@ -56,6 +56,9 @@ class AcousticSettings(Section):
     # Longer clips are cropped, at random in training. Under 30 s with the rest of under 1 s that may join a
     # window in prediction: Whisper's encoder has no positions beyond, nor has the exported model.
     max_seconds: float = Field(default=12.0, ge=1, le=29)
+    trim_db: float | None = Field(
+        default=None, gt=0
+    )  # cut the ends that are this far under the loudest frame
     augment: bool = False
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emojudge.audio.decode import SAMPLE_RATE, Audio, Stream, decode, stream
 from emojudge.audio.transcribe import Transcriber, load_transcriber
-from emojudge.audio.windows import windows
+from emojudge.audio.windows import trim, windows
 from emojudge.bundle.format import Bundle
 from emojudge.bundle.sessions import AcousticSession, LinguisticSession
 from emojudge.emotions import EMOTIONS
@@ -32,7 +32,8 @@ class _Heard:
     utterance: Utterance
     transcript: Transcript | None = None
     embeddings: list[NDArray[np.float32]] = field(default_factory=list)  # (features,) each window
-    lengths: list[int] = field(default_factory=list)  # samples of each window
+    lengths: list[int] = field(default_factory=list)  # samples of each window, as it was encoded
+    seconds: float = 0.0  # of the whole recording, quiet ends included
     notes: list[str] = field(default_factory=list)
 
 
@@ -123,9 +124,10 @@ class Recognizer:
         if utterance.transcript is None and self.transcriber is not None and self._linguistic is not None:
             source = source if isinstance(source, Audio) else decode(source)
             heard.transcript = self.transcriber(source.samples)
-        if self._acoustic is None or self.bundle.manifest.audio is None:
+        part = self.bundle.manifest.audio
+        if self._acoustic is None or part is None:
             return heard
-        seconds = self.bundle.manifest.audio.window_seconds
+        seconds = part.window_seconds
         decoded: Audio | Stream
         blocks: Iterable[NDArray[np.float32]]
         if isinstance(source, Audio):
@@ -135,7 +137,8 @@ class Recognizer:
         else:
             blocks = decoded = stream(source, block_seconds=seconds)
         for window in windows(blocks):
-            encoder.add(heard, window)
+            heard.seconds += len(window) / SAMPLE_RATE
+            encoder.add(heard, window if part.trim_db is None else trim(window, part.trim_db))
         heard.notes += decoded.notes  # of a stream, they are complete when it has ended
         return heard
 
@@ -227,7 +230,7 @@ class Recognizer:
             audio=heard_opinion,
             text=read_opinion,
             transcript=heard.transcript,
-            seconds=sum(heard.lengths) / SAMPLE_RATE if heard.lengths else None,
+            seconds=heard.seconds or None,
             adapted=adapted if audio is not None else None,
             bundle=manifest.name,
             notes=tuple(notes),

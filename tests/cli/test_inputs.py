@@ -115,10 +115,15 @@ def test_a_manifest_stands_for_its_rows(calls: Path, spool: Path) -> None:
 
 
 def test_a_manifest_that_is_wrong_fails_alone(calls: Path, spool: Path) -> None:
-    (calls / "table.csv").write_text("file\ngone.wav\n")
+    (calls / "table.csv").write_text("file,gender\na.wav,robot\n")
     inputs = gather(["calls/table.csv", "calls/a.wav"], spool)
     assert ids(inputs) == ["calls/table.csv", "calls/a.wav"]
-    assert "gone.wav" in failures(inputs)[0]
+    assert "robot" in failures(inputs)[0]
+
+
+def test_a_row_without_its_recording_does_not_lose_the_others(calls: Path, spool: Path) -> None:
+    (calls / "table.csv").write_text("file\ngone.wav\na.wav\n")
+    assert ids(gather(["calls/table.csv"], spool)) == ["gone.wav", "a.wav"]
 
 
 def test_ids_of_several_manifests_do_not_clash(calls: Path, spool: Path) -> None:

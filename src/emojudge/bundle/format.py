@@ -21,6 +21,9 @@ class AcousticPart(Record):
     """`acoustic.onnx` (waveforms to pooled features) and `acoustic_head.onnx` (to logits)."""
 
     temperature: float = Field(gt=0)  # divides the logits when there is no text
+    trim_db: float | None = Field(
+        default=None, gt=0
+    )  # windows lose their quiet ends, see `audio.windows.trim`
     window_seconds: float = Field(gt=0)  # longer recordings are cut in equal windows of at most this
     # Mean and deviation of the training split's pooled features, what `adapt` maps a collection onto.
     embedding_mean: tuple[float, ...]

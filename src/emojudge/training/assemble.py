@@ -135,6 +135,7 @@ def _acoustic_part(run: Run, heard: "_HeldOut") -> tuple[AcousticModel, Acoustic
     shares = 1.0 / np.array([np.sum(heard.sources == source) for source in heard.sources])
     part = AcousticPart(
         temperature=fit_temperature(heard.logits, heard.labels, shares),
+        trim_db=settings.trim_db,
         window_seconds=settings.max_seconds,
         embedding_mean=mean,
         embedding_deviation=deviation,
@@ -170,7 +171,7 @@ def _audio_logits(run: Run) -> _HeldOut:
     split, data = run.held_out()
     settings = run.recipe.acoustic
     assert settings is not None
-    strange = AudioData(split.utterances, settings.max_seconds, augment=True)
+    strange = AudioData(split.utterances, settings.max_seconds, augment=True, trim_db=settings.trim_db)
     logits = [_outputs(run.model, data, None), _outputs(run.model, strange, AUGMENTED_SEED)]
     sources = np.array([u.id.split(":")[0] for u in split.utterances])
     return _HeldOut(

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from emojudge.audio.decode import SAMPLE_RATE, decode
+from emojudge.audio.windows import trim
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, SCALE_HALF, SCALE_MIDDLE, scores_in_order
 from emojudge.errors import CorpusError
 from emojudge.records import Utterance
@@ -64,7 +65,10 @@ def targets(utterances: list[Utterance]) -> tuple[NDArray[np.float32], NDArray[n
 class AudioData:
     """Recordings, decoded when their batch comes; sizes in samples."""
 
-    def __init__(self, utterances: list[Utterance], max_seconds: float, augment: bool) -> None:
+    def __init__(
+        self, utterances: list[Utterance], max_seconds: float, augment: bool, trim_db: float | None = None
+    ) -> None:
+        self._trim_db = trim_db
         self._paths = [_need_audio(u) for u in utterances]
         self._longest = int(max_seconds * SAMPLE_RATE)
         self._augmentation = Augmentation() if augment else None
@@ -89,6 +93,8 @@ class AudioData:
 
     def _samples(self, index: int, seed: int | None) -> NDArray[np.float32]:
         samples = decode(self._paths[index]).samples
+        if self._trim_db is not None:
+            samples = trim(samples, self._trim_db)
         spare = len(samples) - self._longest
         if spare > 0:
             start = 0 if seed is None else int(np.random.default_rng(seed).integers(spare))

@@ -136,7 +136,9 @@ def model_and_data(recipe: Recipe, weights: Path | None) -> tuple[nn.Module, Mak
         acoustic = AcousticModel.from_settings(settings, outputs, where)
 
         def make(split: Split, training: bool) -> Data:
-            made = AudioData(split.utterances, settings.max_seconds, settings.augment and training)
+            made = AudioData(
+                split.utterances, settings.max_seconds, settings.augment and training, settings.trim_db
+            )
             if training and settings.normalisation == "corpus":
                 mean, deviation = made.statistics()
                 acoustic.mean.fill_(mean)
