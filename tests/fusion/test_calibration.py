@@ -11,7 +11,7 @@ from emojudge.fusion.calibration import TEMPERATURES, fit_temperature, softmax
 rows = hnp.arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(2, 8)), elements=st.floats(-500, 500))
 
 
-def drawn(temperature: float, items: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+def drawn(temperature: float, items: int = 8000) -> tuple[np.ndarray, np.ndarray]:
     """Logits, and labels drawn from their softmax at a temperature, which is then the right one."""
     generator = np.random.default_rng(1)
     logits = generator.normal(0, 4, (items, 8))
@@ -21,7 +21,7 @@ def drawn(temperature: float, items: int = 20_000) -> tuple[np.ndarray, np.ndarr
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7, 4.0])
 def test_a_known_temperature_is_recovered(temperature: float):
-    assert fit_temperature(*drawn(temperature)) == pytest.approx(temperature, rel=0.04)
+    assert fit_temperature(*drawn(temperature)) == pytest.approx(temperature, rel=0.06)
 
 
 def test_scaled_logits_need_a_scaled_temperature():
