@@ -153,6 +153,22 @@ def test_the_manifest_tells_how_it_came_about(bundle: Bundle) -> None:
     assert len(manifest["audio"]["embedding_mean"]) == 64
 
 
+def test_the_fusion_is_calibrated_on_what_it_was_fitted_for(runs: Path, weights: Path, data: Path) -> None:
+    """Both halves of the pairs hold every corpus: a fusion of one, calibrated on another, is all doubt."""
+    from emojudge.training.assemble import _fit_on_pairs, _HeldOut
+
+    generator = np.random.default_rng(1)
+    labels = np.tile(np.arange(3), 200)
+    sources = np.repeat(["one", "two"], 300)
+    # The second corpus says everything the other way round on most outputs, as a far corpus may.
+    logits = generator.normal(size=(600, 8)).astype(np.float32)
+    logits[np.arange(600), labels + 3 * (sources == "two")] += 4
+    fusion = _fit_on_pairs(
+        _HeldOut(logits, labels, sources, {None}), _HeldOut(logits, labels, sources, {"en"}), seed=0
+    )
+    assert 0.5 < fusion.temperature < 2.0
+
+
 def test_runs_in_the_wrong_place_are_refused(runs: Path, weights: Path, data: Path, tmp_path: Path) -> None:
     from emojudge.training.assemble import assemble
 

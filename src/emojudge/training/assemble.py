@@ -222,33 +222,34 @@ def _training_embeddings(run: Run) -> tuple[Logits, NDArray[np.float64]]:
 def _fit_on_pairs(heard: _HeldOut, read: _HeldOut, seed: int) -> Fusion:
     """A fusion from as many pairs of each emotion; half of them fit it, the others its temperature."""
     generator = np.random.default_rng(seed)
-    neutral = EMOTIONS.index("neutral")
+    plain = np.flatnonzero(read.labels == EMOTIONS.index("neutral"))
     audio_rows: list[int] = []
     text_rows: list[int] = []
     for emotion in range(len(EMOTIONS)):
         voices = np.flatnonzero(heard.labels == emotion)
         words = np.flatnonzero(read.labels == emotion)
-        if not len(voices):
+        pools = [pool for pool in (words, plain) if len(pool)]
+        if not len(voices) or not pools:
             continue
         by_source = [voices[heard.sources[voices] == s] for s in np.unique(heard.sources[voices])]
         for pair in range(PAIRS_PER_EMOTION):
             audio_rows.append(generator.choice(by_source[pair % len(by_source)]))
-            telling = len(words) > 0 and generator.random() < TELLING_SHARE
-            pool = words if telling else np.flatnonzero(read.labels == neutral)
-            text_rows.append(generator.choice(pool))
+            telling = generator.random() < TELLING_SHARE
+            text_rows.append(generator.choice(pools[0] if telling else pools[-1]))
     labels = heard.labels[audio_rows]
-    odd = np.arange(len(labels)) % 2 == 1
+    # Drawn, since every other pair would be one corpus: a fusion of one, its temperature of another.
+    spared = generator.permutation(len(labels)) % 2 == 1
     audio, text = heard.logits[audio_rows], read.logits[text_rows]
-    fit = fit_fusion(audio[~odd], text[~odd], labels[~odd], seed=seed)
+    fit = fit_fusion(audio[~spared], text[~spared], labels[~spared], seed=seed)
     fused = fit.fusion(audio, text)
     return Fusion(
         coefficients=tuple(tuple(round(float(v), 5) for v in row) for row in fit.fusion.coefficients),
         intercept=tuple(round(float(v), 5) for v in fit.fusion.intercept),
-        temperature=fit_temperature(fused[odd], labels[odd]),
+        temperature=fit_temperature(fused[spared], labels[spared]),
         text_share=equal_shares(),
         method=(
-            f"L2 logistic regression, C = {fit.strength:g} by 5-fold macro-F1, on {int((~odd).sum())} pairs "
-            f"of held-out recordings with held-out sentences: {TELLING_SHARE:.0%} of the sentences have the "
+            f"L2 logistic regression, C = {fit.strength:g} by 5-fold macro-F1, on {int((~spared).sum())} "
+            f"pairs of held-out recordings with held-out sentences: {TELLING_SHARE:.0%} of the sentences have the "
             "recording's emotion, the others are neutral. No open corpus has real pairs, so how voice and "
             "words go together is assumed, not learned. Attributes: the mean of both opinions, not fitted."
         ),
