@@ -249,8 +249,9 @@ def _fit_on_pairs(heard: _HeldOut, read: _HeldOut, seed: int) -> Fusion:
         text_share=equal_shares(),
         method=(
             f"L2 logistic regression, C = {fit.strength:g} by 5-fold macro-F1, on {int((~spared).sum())} "
-            f"pairs of held-out recordings with held-out sentences: {TELLING_SHARE:.0%} of the sentences have the "
-            "recording's emotion, the others are neutral. No open corpus has real pairs, so how voice and "
-            "words go together is assumed, not learned. Attributes: the mean of both opinions, not fitted."
+            "pairs of held-out recordings with held-out sentences: "
+            f"{TELLING_SHARE:.0%} of the sentences have the recording's emotion, the others are neutral. No "
+            "open corpus has real pairs, so how voice and words go together is assumed, not learned. "
+            "Attributes: the mean of both opinions, not fitted."
         ),
     )
