@@ -52,9 +52,9 @@ def run(arguments: argparse.Namespace) -> None:
         "- EMO-DB's folds train the recipe `recipes/emodb/frozen.yaml` on nine speakers and test on the tenth; "
         "the embedded bundle has heard eight of the ten, so it is not tested there.",
         "",
-        "- A first version of the voice's model, which left the quiet ends of recordings in, had UAR 0.339 on "
-        "RAVDESS and 0.410 on nEMO (0.415 and 0.502 with `--adapt collection`). That led to cutting them; how far "
-        "was chosen on held-out EMO-DB speakers and EmoGator contributors (see explanation/choices.md).",
+        "- The embedded voice model was trained on clips with their quiet ends, which tell the corpora apart; "
+        "explanation/choices.md has what that costs on held-out speakers. Recipes can cut them now; the next "
+        "bundle is to be trained that way.",
         "",
         "## Confusions",
         "",
