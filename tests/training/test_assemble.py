@@ -162,7 +162,7 @@ def test_the_fusion_is_calibrated_on_what_it_was_fitted_for(runs: Path, weights:
     sources = np.repeat(["one", "two"], 300)
     # The second corpus says everything the other way round on most outputs, as a far corpus may.
     logits = generator.normal(size=(600, 8)).astype(np.float32)
-    logits[np.arange(600), labels + 3 * (sources == "two")] += 4
+    logits[np.arange(600), labels + 3 * (sources == "two")] += 1.5
     fusion = _fit_on_pairs(
         _HeldOut(logits, labels, sources, {None}), _HeldOut(logits, labels, sources, {"en"}), seed=0
     )
