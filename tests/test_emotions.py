@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emojudge.emotions import (
@@ -47,6 +47,7 @@ def test_what_has_no_place_in_the_eight(label: str):
     assert parse_emotion(label) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-50, 50, width=32), min_size=8, max_size=8))
 def test_scores_by_name_and_back(scores: list[float]):
     named = scores_by_name(scores)
@@ -62,6 +63,7 @@ def test_a_score_too_few_is_refused():
         scores_in_order({"angry": 1.0})
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=8, max_size=8).filter(lambda s: sum(s) > 0.1))
 def test_derived_attributes_stay_on_the_scale(scores: list[float]):
     values = attributes_of(np.array(scores) / sum(scores))

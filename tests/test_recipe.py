@@ -173,7 +173,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(key=st.sampled_from([*TEXT, "tasks", "training", "acoustic", "extra"]), value=trees)
 def test_nothing_but_a_recipe_error_comes_out(tmp_path: Path, key: str, value: object):
     with contextlib.suppress(RecipeError):

@@ -18,7 +18,7 @@ columns = st.integers(2, 30).flatmap(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(pairs)
 def test_as_scikit_learn(items: list[tuple[int, int]]):
     sklearn = pytest.importorskip("sklearn.metrics", reason="needs the extra 'train'")
@@ -35,6 +35,7 @@ def test_as_scikit_learn(items: list[tuple[int, int]]):
     assert uar(truth, predicted, CLASSES) == pytest.approx(recalls)
 
 
+@settings(deadline=None)
 @given(pairs, st.randoms(use_true_random=False))
 def test_order_and_names_of_classes_do_not_matter(items: list[tuple[int, int]], random):
     truth, predicted = zip(*items, strict=True)
@@ -63,6 +64,7 @@ def by_definition(t: np.ndarray, p: np.ndarray) -> float:
     return 2 * rho * t.std() * p.std() / (t.var() + p.var() + (t.mean() - p.mean()) ** 2)
 
 
+@settings(deadline=None)
 @given(columns)
 def test_ccc_is_its_definition(pair: tuple[np.ndarray, np.ndarray]):
     t, p = pair
@@ -73,6 +75,7 @@ def test_ccc_is_its_definition(pair: tuple[np.ndarray, np.ndarray]):
         assert value == pytest.approx(by_definition(t, p), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(columns, st.floats(-3, 3), st.floats(0.1, 3))
 def test_ccc_keeps_its_value_when_both_are_moved(
     pair: tuple[np.ndarray, np.ndarray], offset: float, scale: float
@@ -117,6 +120,7 @@ def test_calibration_error_of_honest_scores_is_small():
     assert expected_calibration_error(truth, sharper) > 0.1
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(np.float64, st.tuples(st.integers(1, 30), st.just(4)), elements=st.floats(0.01, 1)),
     st.integers(1, 20),

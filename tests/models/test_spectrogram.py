@@ -46,6 +46,18 @@ def test_a_padded_item_has_the_spectrogram_that_it_has_alone():
         assert not together[row, :, n // 160 :].any()
 
 
+def test_what_no_frame_of_an_item_reaches_does_not_set_its_level():
+    """A bang in its last 100 samples, after its last frame, which only a longer neighbour makes visible."""
+    samples = 16_159
+    item = 1e-5 * torch.from_numpy(clip(samples))
+    item[-100:] = torch.randn(100)
+    batch = torch.zeros(2, 20_000)
+    batch[0, :samples] = item
+    together, _ = LogMel()(batch, torch.tensor([samples, 20_000]))
+    alone, _ = LogMel()(item[None], torch.tensor([samples]))
+    torch.testing.assert_close(together[0, :, :100], alone[0, :, :100], atol=1e-4, rtol=0)
+
+
 def test_dynamic_range_is_80_db_of_the_utterance():
     mel, _ = LogMel()(torch.from_numpy(clip(16_000))[None], torch.tensor([16_000]))
     assert mel.max() - mel.min() <= 8.0 / 4.0 + 1e-6  # log10 units over four

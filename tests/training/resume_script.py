@@ -149,12 +149,12 @@ class Noise:
         return [a + generator.normal(0, 0.3, len(a)).astype(np.float32) for a in arrays]
 
 
-def train_toy(folder: Path, average: float | None) -> None:
+def train_toy(folder: Path, average: float | None, checkpoint_every: int) -> None:
     from emojudge.recipe import LearningRates, TrainingSettings
 
     torch.manual_seed(1)
     settings = TrainingSettings(
-        epochs=4,
+        epochs=3,
         batch_size=8,
         accumulation=2,
         learning_rates=LearningRates(encoder=0.02, head=0.05),
@@ -162,7 +162,7 @@ def train_toy(folder: Path, average: float | None) -> None:
         decay="cosine",
         patience=2,
         weight_average=average,
-        checkpoint_every=3,
+        checkpoint_every=checkpoint_every,
     )
     repeats = np.array([0.5] * 20 + [1.5] * 10)
     trainer.Trainer(
@@ -182,19 +182,19 @@ def same(one: Path, other: Path) -> bool:
     )
 
 
-def kill_the_toy(folder: Path, average: float | None, every: int) -> dict[str, object]:
+def kill_the_toy(folder: Path, *training: object, every: int) -> dict[str, object]:
     straight = folder / "straight"
-    events = child(lambda: train_toy(straight, average), None)
+    events = child(lambda: train_toy(straight, *training), None)
     assert events is not None
     wrong = []
     for at in range(1, len(events) + 1, every):
         broken = folder / "broken"
         shutil.rmtree(broken, ignore_errors=True)
-        assert child(lambda: train_toy(broken, average), at) is None  # noqa: B023
-        child(lambda: train_toy(broken, average), None)  # noqa: B023
+        assert child(lambda: train_toy(broken, *training), at) is None  # noqa: B023
+        child(lambda: train_toy(broken, *training), None)  # noqa: B023
         if not same(straight, broken):
             wrong.append(f"{at}: {events[at - 1]}")
-    child(lambda: train_toy(broken, average), None)  # one that has ended goes on to its end once more
+    child(lambda: train_toy(broken, *training), None)  # one that has ended goes on to its end once more
     return {"events": events, "wrong": wrong, "ended": same(straight, broken)}
 
 
@@ -230,8 +230,8 @@ def main(folder: Path) -> dict[str, object]:
 
         return kill_a_recipe(folder)
     return {
-        "weights": kill_the_toy(folder / "weights", None, every=1),
-        "average": kill_the_toy(folder / "average", 0.8, every=4),
+        "saved in epochs": kill_the_toy(folder / "weights", None, 3, every=1),
+        "saved after epochs": kill_the_toy(folder / "average", 0.8, 1000, every=3),
     }
 
 

@@ -74,6 +74,7 @@ def test_little_is_padding_and_order_is_random():
     assert len(before & after) < 5  # the items meet others in the next epoch
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=60), st.integers(1, 9))
 def test_sorted_batches_hold_all_once_longest_first(sizes: list[int], batch_size: int):
     batches = list(sorted_batches(np.array(sizes), batch_size))

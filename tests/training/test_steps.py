@@ -69,6 +69,14 @@ def test_accumulated_gradient_is_the_whole_batchs(tasks, accumulation: int, item
     assert whole[1].abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("accumulation", [2, 5])
+def test_the_focal_loss_needs_one_pass(accumulation: int):
+    whole = step(("emotion",), batch(13), 1, two_pass=False)
+    cut = step(("emotion",), batch(13), accumulation, two_pass=False)
+    assert cut[0] == pytest.approx(whole[0], abs=1e-6)
+    torch.testing.assert_close(cut[1], whole[1], atol=1e-6, rtol=1e-5)
+
+
 def test_the_whole_batchs_loss_is_the_sum_of_its_tasks():
     items = batch(20)
     loss, _ = step(BOTH, items, 4, attributes_weight=0.3)

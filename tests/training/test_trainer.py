@@ -167,6 +167,28 @@ def test_best_checkpoint_has_the_best_macro_f1_of_the_whole_split(tmp_path: Path
         assert torch.equal(weight, tensors[name])
 
 
+def test_of_equals_the_first_epoch_is_kept(tmp_path: Path):
+    figures = trainer(tmp_path, epochs=3, learning_rates=LearningRates(encoder=0, head=0)).run()
+    assert len({row["macro_f1"] for row in rows(tmp_path)}) == 1
+    assert figures["epoch"] == 1
+
+
+def test_each_step_has_the_schedules_rate(tmp_path: Path):
+    made = trainer(tmp_path, epochs=2, warmup=0.3, decay="linear")
+    used: list[list[float]] = []
+    real = made._optimiser.step
+
+    def step(*arguments):
+        used.append([group["lr"] for group in made._optimiser.param_groups])
+        return real(*arguments)
+
+    made._optimiser.step = step
+    made.run()
+    chosen = TrainingSettings(warmup=0.3, decay="linear")
+    factors = np.array([learning_rate_factor(number, 10, chosen) for number in range(10)])
+    np.testing.assert_allclose(used, factors[:, None] * [RATES.encoder, RATES.head])
+
+
 def test_select_by_ccc_and_both_tasks(tmp_path: Path):
     made = trainer(tmp_path, outputs=11, tasks=("emotion", "attributes"), select="ccc", epochs=10)
     figures = made.run()
@@ -236,7 +258,7 @@ def test_gradients_are_clipped(tmp_path: Path):
         made = trainer(tmp_path / str(limit), epochs=1, max_gradient_norm=limit, weight_decay=0.0)
         before = made.model.head.weight.detach().clone()
         made.run()
-        moved.append(float((made.model.head.weight - before).abs().max()))
+        moved.append(float((made.model.head.weight.detach() - before).abs().max()))
     assert moved[1] < 0.05 * moved[0]  # under AdamW's own epsilon
 
 
