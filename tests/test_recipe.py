@@ -155,6 +155,45 @@ def test_what_is_no_recipe(tmp_path: Path, content: str):
     refused(tmp_path, content)
 
 
+def test_a_key_that_is_there_twice(tmp_path: Path):
+    """PyYAML takes the last; who wrote the first would never know."""
+    training = "training:\n  epochs: 3\n  seed: 1\n  epochs: 30\n"
+    start = len(yaml.safe_dump(TEXT).splitlines())
+    said = refused(tmp_path, yaml.safe_dump(TEXT) + training)
+    assert f"recipe.yaml, line {start + 4}: found the key 'epochs'" in said
+    assert f"which is in line {start + 2} already" in said
+    assert "the key 'name'" in refused(tmp_path, yaml.safe_dump(TEXT) + "name: other\n")
+    assert "the key 'seed'" in refused(tmp_path, yaml.safe_dump(TEXT) + "training: {seed: 1, seed: 1}\n")
+
+
+def test_one_key_in_several_mappings_and_merged_ones(tmp_path: Path):
+    recipe = Recipe.read(
+        write(
+            tmp_path,
+            """
+            name: small
+            modality: text
+            data:
+              - &one {corpus: table, folder: lines, repeat: 2}
+              - &two {<<: *one, folder: more}
+              - {<<: *two, repeat: 3}
+            linguistic: {backbone: {kind: bert, weights: words}}
+            """,
+        )
+    )
+    assert [source.folder for source in recipe.data] == ["lines", "more", "more"]
+    assert [source.repeat for source in recipe.data] == [2, 2, 3]
+
+
+def test_a_value_as_large_as_it_likes_is_named_in_short(tmp_path: Path):
+    """Nine lists of nine lists of …: a few lines of YAML whose text would fill the memory."""
+    lists = "a: &a [x, x, x, x, x, x, x, x, x]\n"
+    for inner, outer in zip("abcdefghijkl", "bcdefghijklm", strict=True):
+        lists += f"{outer}: &{outer} [{', '.join([f'*{inner}'] * 9)}]\n"
+    said = refused(tmp_path, f"{lists}name: *m\n")
+    assert len(said) < 500
+
+
 def test_a_file_that_cannot_be_read(tmp_path: Path):
     for path in (tmp_path / "none.yaml", tmp_path):
         with pytest.raises(RecipeError, match="expected a YAML recipe"):

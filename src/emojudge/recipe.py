@@ -1,8 +1,9 @@
 """Typed recipes read from YAML: what to train, on what, and how. Unknown keys are refused."""
 
 import difflib
+import reprlib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -11,6 +12,9 @@ from emojudge.errors import RecipeError
 from emojudge.records import Modality
 
 Task = Literal["emotion", "attributes"]
+
+SHORT = reprlib.Repr()  # of values in errors: a few lines of YAML can stand for lists without end
+SHORT.maxlevel = 2
 
 
 class Section(BaseModel):
@@ -116,10 +120,12 @@ class Recipe(Section):
         """Read a YAML recipe.
 
         Raises:
-            RecipeError: unreadable YAML, an unknown key (with the nearest known one), a value out of range.
+            RecipeError: unreadable YAML, a key that is there twice, an unknown key (with the nearest known
+                one), a value out of range.
         """
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            with path.open(encoding="utf-8") as file:
+                content = yaml.load(file, _Loader)
         except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
             raise RecipeError(path, found=str(error), expected="a YAML recipe") from error
         if not isinstance(content, dict):
@@ -143,6 +149,25 @@ class Recipe(Section):
         return self
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a repeated key, of which PyYAML would keep the last without a word."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        # Here and not where mappings are made: a key that another mapping was merged in with may come again.
+        node = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                raise RecipeError(
+                    f"{self.name}, line {line}",
+                    found=f"the key {key.value!r}, which is in line {lines[key.value]} already",
+                    expected="each key of a mapping once",
+                )
+            lines[key.value] = line
+        return node
+
+
 def _explain(path: Path, error: ValidationError) -> RecipeError:
     """The first fault of a recipe in words; an unknown key with the known key that is nearest."""
     fault = error.errors()[0]
@@ -150,7 +175,7 @@ def _explain(path: Path, error: ValidationError) -> RecipeError:
     if not place:
         return RecipeError(path, found="parts that do not go together", expected=str(fault["ctx"]["error"]))
     if fault["type"] != "extra_forbidden":
-        return RecipeError(path, found=f"{place} = {fault['input']!r}", expected=fault["msg"])
+        return RecipeError(path, found=f"{place} = {SHORT.repr(fault['input'])}", expected=fault["msg"])
     known = sorted({name for section in Section.__subclasses__() for name in section.model_fields})
     near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
     advice = f"Did you mean {near[0]!r}?" if near else ""
