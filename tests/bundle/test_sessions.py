@@ -1,5 +1,6 @@
 """The bundle's models on lists of items: any order, any company, bounded memory."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +107,26 @@ def test_models_without_a_hash_are_not_opened(tiny_bundle: Bundle, tmp_path: Pat
     stripped = Bundle(tiny_bundle.folder, tiny_bundle.manifest.model_copy(update={"hashes": hashes}))
     with pytest.raises(BundleError, match=r"no hash for acoustic\.onnx"):
         AcousticSession(stripped)
+
+
+@pytest.mark.slow
+def test_statistics_of_another_model_are_refused(tiny_bundle: Bundle):
+    """Adaptation would map the features onto figures that are not theirs."""
+    short = tiny_bundle.manifest.audio.model_copy(
+        update={"embedding_mean": (0.0,), "embedding_deviation": (1.0,)}
+    )
+    other = Bundle(tiny_bundle.folder, tiny_bundle.manifest.model_copy(update={"audio": short}))
+    with pytest.raises(BundleError, match=r"embedding_mean with 1 features; expected 64, as acoustic_head"):
+        AcousticSession(other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["acoustic.onnx", "acoustic_head.onnx", "linguistic.onnx", "tokenizer.json"])
+def test_files_that_are_no_models_are_named(tiny_bundle: Bundle, tmp_path: Path, name: str):
+    """Their hashes are right: somebody put them there."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle.folder, folder)
+    (folder / name).write_bytes(b"Dear Sir,")
+    broken = Bundle(folder, tiny_bundle.manifest)
+    with pytest.raises(BundleError, match=f"{name}: found .*; expected a file that this version can load"):
+        AcousticSession(broken) if name.startswith("acoustic") else LinguisticSession(broken, 16)

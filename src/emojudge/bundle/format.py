@@ -5,11 +5,11 @@ import json
 import os
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from emojudge.emotions import EMOTIONS, Attribute
+from emojudge.emotions import ATTRIBUTES, EMOTIONS, Attribute
 from emojudge.errors import BundleError
 from emojudge.records import Record
 
@@ -17,35 +17,53 @@ FORMAT = 1
 MANIFEST = "bundle.json"
 
 
-class AcousticPart(Record):
+Temperature = Annotated[float, Field(gt=0)]
+Row = Annotated[tuple[float, ...], Field(min_length=2 * len(EMOTIONS), max_length=2 * len(EMOTIONS))]
+
+
+class Part(Record, allow_inf_nan=False):
+    """A part of the manifest: every number is finite."""
+
+
+class AcousticPart(Part):
     """`acoustic.onnx` (waveforms to pooled features) and `acoustic_head.onnx` (to logits)."""
 
-    temperature: float = Field(gt=0)  # divides the logits when there is no text
+    temperature: Temperature  # divides the logits when there is no text
     trim_db: float | None = Field(
         default=None, gt=0
     )  # windows lose their quiet ends, see `audio.windows.trim`
-    window_seconds: float = Field(gt=0)  # longer recordings are cut in equal windows of at most this
+    # Longer recordings are cut in windows of this; the last may be under 1 s longer, see `audio.windows`.
+    window_seconds: float = Field(ge=1, le=29)
     # Mean and deviation of the training split's pooled features, what `adapt` maps a collection onto.
-    embedding_mean: tuple[float, ...]
-    embedding_deviation: tuple[float, ...]
+    embedding_mean: tuple[float, ...] = Field(min_length=1)
+    embedding_deviation: tuple[Annotated[float, Field(ge=0)], ...]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        mean, deviation = len(self.embedding_mean), len(self.embedding_deviation)
+        if mean != deviation:
+            raise ValueError(f"embedding_mean has {mean} features, embedding_deviation {deviation}")
+        return self
 
 
-class LinguisticPart(Record):
+class LinguisticPart(Part):
     """`linguistic.onnx` (token ids to logits and attributes) and `tokenizer.json`."""
 
-    temperature: float = Field(gt=0)  # divides the logits when there is no audio
-    max_tokens: int = Field(ge=4)
+    temperature: Temperature  # divides the logits when there is no audio
+    max_tokens: int = Field(ge=4, le=512)
     attributes: bool  # whether three attribute outputs follow the emotion logits
     languages: tuple[str, ...]
 
 
-class Fusion(Record):
+class Fusion(Part):
     """L2 logistic regression on both models' logits, and how its weights were found."""
 
-    coefficients: tuple[tuple[float, ...], ...]  # (emotions, 2 * emotions): audio logits, then text logits
-    intercept: tuple[float, ...]  # (emotions,)
-    temperature: float = Field(gt=0)
-    text_share: dict[Attribute, float]  # of the fused attributes; the rest is the audio's
+    # (emotions, 2 * emotions): audio logits, then text logits
+    coefficients: tuple[Row, ...] = Field(min_length=len(EMOTIONS), max_length=len(EMOTIONS))
+    intercept: tuple[float, ...] = Field(min_length=len(EMOTIONS), max_length=len(EMOTIONS))
+    temperature: Temperature
+    # The text's share of each fused attribute; the rest is the audio's.
+    text_share: dict[Attribute, Annotated[float, Field(ge=0, le=1)]] = Field(min_length=len(ATTRIBUTES))
     method: str
 
 
@@ -75,12 +93,13 @@ class Bundle:
         """Read and check a bundle; without an argument, the embedded one.
 
         Raises:
-            BundleError: no manifest, another format version, a missing file, a hash that differs.
+            BundleError: no manifest, another format version, a value out of range, a missing file, a hash
+                that differs.
         """
         path = Path(str(files("emojudge.bundle") / "default")) if folder is None else Path(folder)
         try:
             content = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise BundleError(
                 path, found=str(error), expected=f"a folder with {MANIFEST}", advice="Is it a bundle?"
             ) from error
@@ -128,7 +147,7 @@ def _check_format(path: Path, content: Any) -> None:
             expected=f"version {FORMAT}",
             advice="Install the emojudge version that the bundle was made for.",
         )
-    if tuple(content.get("emotions", ())) != EMOTIONS:
+    if content.get("emotions") != list(EMOTIONS):
         raise BundleError(path / MANIFEST, found="another label set", expected=", ".join(EMOTIONS))
 
 

@@ -1,6 +1,6 @@
 """The bundle's models behind ONNX Runtime: lists of items in, arrays out, padding kept inside."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from emojudge.bundle.format import Bundle
+from emojudge.errors import BundleError
 
 SAMPLES_PER_BATCH = 16 * 6 * 16_000  # padded samples in one pass: bounds memory, whatever is asked for
 TOKENS_PER_BATCH = 4096
@@ -21,6 +22,18 @@ class AcousticSession:
     def __init__(self, bundle: Bundle, threads: int = 0) -> None:
         self._encoder = _session(bundle.file("acoustic.onnx"), threads)
         self._head = _session(bundle.file("acoustic_head.onnx"), threads)
+        self._check_features(bundle)
+
+    def _check_features(self, bundle: Bundle) -> None:
+        """The manifest's statistics are of as many features as the head reads."""
+        features = self._head.get_inputs()[0].shape[-1]
+        part = bundle.manifest.audio
+        if part is not None and len(part.embedding_mean) != features:
+            raise BundleError(
+                bundle.folder,
+                found=f"embedding_mean with {len(part.embedding_mean)} features",
+                expected=f"{features}, as acoustic_head.onnx reads",
+            )
 
     def embed(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Waveforms `(samples,)` each, mono 16 kHz, to `(items, features)`, in the order given."""
@@ -37,7 +50,7 @@ class LinguisticSession:
 
     def __init__(self, bundle: Bundle, max_tokens: int, threads: int = 0) -> None:
         self._model = _session(bundle.file("linguistic.onnx"), threads)
-        self._tokenizer = Tokenizer.from_file(str(bundle.file("tokenizer.json")))
+        self._tokenizer = _loaded(bundle.file("tokenizer.json"), Tokenizer.from_file)
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.no_padding()
 
@@ -53,7 +66,19 @@ def _session(path: Path, threads: int) -> Any:
     options.log_severity_level = 3
     # The arena keeps the largest batch's memory for ever; without it a process stays small.
     options.enable_cpu_mem_arena = False
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return _loaded(
+        path, lambda name: onnxruntime.InferenceSession(name, options, providers=["CPUExecutionProvider"])
+    )
+
+
+def _loaded(path: Path, load: Callable[[str], Any]) -> Any:
+    """What `load` makes of a file; a BundleError for one that it cannot read."""
+    try:
+        return load(str(path))
+    except Exception as error:  # neither ONNX Runtime nor tokenizers has anything narrower
+        raise BundleError(
+            path, found=f"{type(error).__name__}: {error}", expected="a file that this version can load"
+        ) from error
 
 
 def _in_batches(session: Any, name: str, items: Sequence[NDArray[Any]], budget: int) -> NDArray[np.float32]:
