@@ -7,7 +7,7 @@ from emojudge.bundle.format import FORMAT, AcousticPart, Fusion, LinguisticPart,
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, attributes_of, scores_in_order
 from emojudge.errors import BundleError
 from emojudge.fusion.calibration import softmax
-from emojudge.opinions import fuse, opinion_of_audio, opinion_of_text
+from emojudge.opinions import Opinions
 
 VOICE = np.array([2, 0, 0.5, -1, 0, 0, 0, 1], dtype=np.float32)
 WORDS = np.array([0, 0, 3, -1, 0, 0, 0, 1, 0.5, -0.5, 0.1], dtype=np.float32)
@@ -49,7 +49,7 @@ def values(attributes) -> list[float]:
 
 
 def test_the_voices_attributes_are_derived_from_its_scores():
-    opinion = opinion_of_audio(VOICE, manifest())
+    opinion = Opinions(manifest()).of_audio(VOICE)
     scores = softmax(VOICE, 2.0)
     np.testing.assert_allclose(scores_in_order(opinion.scores), scores, atol=1e-6)
     np.testing.assert_array_equal(scores_in_order(opinion.logits), VOICE)  # as they came, for a later fusion
@@ -57,22 +57,22 @@ def test_the_voices_attributes_are_derived_from_its_scores():
 
 
 def test_the_words_attributes_are_the_models():
-    opinion = opinion_of_text(WORDS, manifest())
+    opinion = Opinions(manifest()).of_text(WORDS)
     np.testing.assert_allclose(scores_in_order(opinion.scores), softmax(WORDS[:8], 0.5), atol=1e-6)
     np.testing.assert_allclose(values(opinion.attributes), [5.5, 2.5, 4.3], atol=1e-5)
     outside = np.concatenate([WORDS[:8], np.float32([1.4, -2.0, 0.0])])
-    assert values(opinion_of_text(outside, manifest()).attributes) == [7, 1, 4]
+    assert values(Opinions(manifest()).of_text(outside).attributes) == [7, 1, 4]
 
 
 def test_words_without_an_attribute_model():
-    opinion = opinion_of_text(WORDS[:8], manifest(attributes=False))
+    opinion = Opinions(manifest(attributes=False)).of_text(WORDS[:8])
     np.testing.assert_allclose(values(opinion.attributes), attributes_of(softmax(WORDS[:8], 0.5)), atol=1e-5)
 
 
 def test_both_are_fused_by_the_bundles_regression():
-    chosen = manifest()
-    audio, text = opinion_of_audio(VOICE, chosen), opinion_of_text(WORDS, chosen)
-    fused = fuse(audio, text, chosen)
+    chosen = Opinions(manifest())
+    audio, text = chosen.of_audio(VOICE), chosen.of_text(WORDS)
+    fused = chosen.fuse(audio, text)
     logits = VOICE + 0.5 * WORDS[:8]
     logits[7] += 0.25
     np.testing.assert_allclose(scores_in_order(fused.scores), softmax(logits, 1.5), atol=1e-6)
@@ -83,9 +83,9 @@ def test_both_are_fused_by_the_bundles_regression():
 
 
 def test_one_modality_alone_speaks_for_itself():
-    chosen = manifest()
-    audio, text = opinion_of_audio(VOICE, chosen), opinion_of_text(WORDS, chosen)
-    voice, words = fuse(audio, None, chosen), fuse(None, text, chosen)
+    chosen = Opinions(manifest())
+    audio, text = chosen.of_audio(VOICE), chosen.of_text(WORDS)
+    voice, words = chosen.fuse(audio, None), chosen.fuse(None, text)
     assert (voice.scores, voice.attributes) == (audio.scores, audio.attributes)
     assert (words.scores, words.attributes) == (text.scores, text.attributes)
     assert set(voice.attributes_from.values()) == {"derived"}
@@ -93,21 +93,21 @@ def test_one_modality_alone_speaks_for_itself():
 
 
 def test_where_no_model_gives_attributes_all_are_derived():
-    chosen = manifest(attributes=False)
-    audio, text = opinion_of_audio(VOICE, chosen), opinion_of_text(WORDS[:8], chosen)
+    chosen = Opinions(manifest(attributes=False))
+    audio, text = chosen.of_audio(VOICE), chosen.of_text(WORDS[:8])
     for pair in ((audio, text), (audio, None), (None, text)):
-        assert set(fuse(*pair, chosen).attributes_from.values()) == {"derived"}
+        assert set(chosen.fuse(*pair).attributes_from.values()) == {"derived"}
 
 
 def test_what_a_bundle_does_not_have_is_said():
     with pytest.raises(BundleError, match="no audio model"):
-        opinion_of_audio(VOICE, manifest(audio=False))
+        Opinions(manifest(audio=False)).of_audio(VOICE)
     with pytest.raises(BundleError, match="no text model"):
-        opinion_of_text(WORDS, manifest(text=False))
-    chosen = manifest(fusion=False)
-    audio, text = opinion_of_audio(VOICE, chosen), opinion_of_text(WORDS, chosen)
+        Opinions(manifest(text=False)).of_text(WORDS)
+    chosen = Opinions(manifest(fusion=False))
+    audio, text = chosen.of_audio(VOICE), chosen.of_text(WORDS)
     with pytest.raises(BundleError, match="no fusion"):
-        fuse(audio, text, chosen)
+        chosen.fuse(audio, text)
     with pytest.raises(BundleError, match="no opinion"):
-        fuse(None, None, chosen)
-    assert fuse(audio, None, chosen).scores == audio.scores
+        chosen.fuse(None, None)
+    assert chosen.fuse(audio, None).scores == audio.scores

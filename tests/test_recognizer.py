@@ -10,7 +10,7 @@ from emojudge import recognizer as module
 from emojudge.audio.decode import decode
 from emojudge.bundle.format import Bundle
 from emojudge.emotions import EMOTIONS, scores_in_order
-from emojudge.errors import AudioError, EmojudgeError, TranscriptError
+from emojudge.errors import AudioError, TranscriptError
 from emojudge.fusion.adaptation import adapt
 from emojudge.fusion.calibration import softmax
 from emojudge.recognizer import Recognizer, load
@@ -140,6 +140,12 @@ def test_a_transcript_without_words(recognizer: Recognizer, folder: Path, text: 
     prediction = recognizer(folder / "1.wav", transcript=text)
     assert prediction.modalities == ("audio",)
     assert "no words found: judged by the voice alone" in prediction.notes
+
+
+def test_a_rate_with_a_file_is_refused(recognizer: Recognizer, folder: Path):
+    for source in (folder / "1.wav", str(folder / "1.wav"), (folder / "1.wav").read_bytes()):
+        with pytest.raises(AudioError, match="no rate"):
+            recognizer(source, rate=8000)
 
 
 def test_a_recording_that_cannot_be_used(recognizer: Recognizer, tmp_path: Path):
@@ -320,8 +326,35 @@ def test_adaptation_to_speakers(recognizer: Recognizer, folder: Path, tmp_path: 
         for result in recognizer.predict(group, adapt_to="collection"):
             close(only(together[result.id]), only(result))
             assert together[result.id].adapted == "speaker"
-    with pytest.raises(EmojudgeError, match=r"1: found no speaker"):
-        list(recognizer.predict([mine[0], utterances(folder)[1]], adapt_to="speaker"))
+
+
+def test_adaptation_to_speakers_fails_who_has_none_alone(recognizer: Recognizer, folder: Path):
+    items = [u.model_copy(update={"speaker": "me"}) for u in utterances(folder)]
+    items[1] = items[1].model_copy(update={"speaker": None})
+    items.append(Utterance(id="said", transcript=words("so sad")))  # words have no voice to adapt
+    results = list(recognizer.predict(items, adapt_to="speaker"))
+    assert [r.id for r in results] == [u.id for u in items]
+    assert isinstance(results[1], Failure)
+    assert results[1].error.startswith("1: found no speaker")
+    expected = list(recognizer.predict([items[0], *items[2:]], adapt_to="speaker"))
+    for result, other in zip([results[0], *results[2:]], expected, strict=True):
+        close(only(result), only(other))
+    assert only(results[5]).adapted is None
+
+
+@pytest.mark.parametrize("group", ["collection", "speaker"])
+def test_adaptation_without_a_voice_keeps_the_other_results(
+    recognizer: Recognizer, tmp_path: Path, group: str
+):
+    items = [
+        Utterance(id="words", transcript=words("so sad")),
+        Utterance(id="gone", audio=tmp_path / "gone.wav", speaker="me"),
+    ]
+    said, gone = recognizer.predict(items, adapt_to=group)
+    assert only(said).modalities == ("text",)
+    assert only(said).adapted is None
+    assert isinstance(gone, Failure)
+    assert list(recognizer.predict([], adapt_to=group)) == []
 
 
 # -------------------------------------------------------------------------------------- bundles of one model
@@ -343,6 +376,11 @@ def test_a_bundle_of_words_only(tiny_bundle: Bundle, folder: Path):
     assert isinstance(voice, Failure)
     assert "nothing that this bundle's models can use" in voice.error
     close(only(both), only(said))
+    assert both.notes == ("the bundle has no model of the voice: judged by the words alone",)
+    assert said.notes == ()
+    assert [type(r) for r in recognizer.predict(items, adapt_to="speaker")] == [
+        *(Prediction, Failure, Prediction)
+    ]
 
 
 def test_a_bundle_of_the_voice_only(tiny_bundle: Bundle, folder: Path):
@@ -353,37 +391,9 @@ def test_a_bundle_of_the_voice_only(tiny_bundle: Bundle, folder: Path):
     assert isinstance(said, Failure)
     assert only(voice).modalities == ("audio",)
     assert engine.heard == []  # nobody would read it
-
-
-# ---------------------------------------------------------------------------------------------- what is open
-
-
-@pytest.mark.xfail(
-    reason="a rate that is given with a path is ignored, where decode() refuses it", strict=True
-)
-def test_a_rate_with_a_file_is_refused(recognizer: Recognizer, folder: Path):
-    with pytest.raises(AudioError, match="no rate"):
-        recognizer(folder / "1.wav", rate=8000)
-
-
-@pytest.mark.xfail(reason="the note says that no words were found, though there are", strict=True)
-def test_the_note_says_why_words_were_not_used(tiny_bundle: Bundle, folder: Path):
-    recognizer = Recognizer(part_of(tiny_bundle, text=None, fusion=None), threads=1)
-    assert (
-        "no words found: judged by the voice alone"
-        not in recognizer(folder / "1.wav", transcript="so sad").notes
-    )
-
-
-@pytest.mark.xfail(reason="without audio, adaptation loses the results and failures there are", strict=True)
-def test_adaptation_without_audio_keeps_the_other_results(recognizer: Recognizer, tmp_path: Path):
-    items = [
-        Utterance(id="words", transcript=words("so sad")),
-        Utterance(id="gone", audio=tmp_path / "gone.wav"),
-    ]
-    said, gone = recognizer.predict(items, adapt_to="collection")
-    assert only(said).modalities == ("text",)
-    assert isinstance(gone, Failure)
+    (spoken,) = recognizer.predict(utterances(folder, transcript=words("so sad"))[:1])
+    for prediction in (voice, spoken):
+        assert prediction.notes == ("the bundle has no model of words: judged by the voice alone",)
 
 
 def test_load_from_a_folder(tiny_bundle: Bundle, folder: Path):

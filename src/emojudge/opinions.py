@@ -38,53 +38,62 @@ class Fused:
     attributes_from: dict[Attribute, Origin]
 
 
-def opinion_of_audio(logits: Logits, manifest: Manifest) -> Opinion:
-    """Audio logits `(emotions,)`; the attributes are derived from the scores, see `attributes_of`."""
-    if manifest.audio is None:
-        raise BundleError(manifest.name, found="no audio model", expected="one")
-    scores = softmax(logits, manifest.audio.temperature)
-    return _opinion(logits, scores, attributes_of(scores))
+class Opinions:
+    """What a bundle makes of its models' outputs: its temperatures, its fusion."""
 
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._logistic: LogisticFusion | None = None
+        if fusion := manifest.fusion:
+            self._logistic = LogisticFusion(np.array(fusion.coefficients), np.array(fusion.intercept))
 
-def opinion_of_text(outputs: Logits, manifest: Manifest) -> Opinion:
-    """Text outputs: logits `(emotions,)`, followed by attributes on -1..1 where the model has them."""
-    if manifest.text is None:
-        raise BundleError(manifest.name, found="no text model", expected="one")
-    logits = outputs[: len(EMOTIONS)]
-    scores = softmax(logits, manifest.text.temperature)
-    if manifest.text.attributes:
-        return _opinion(logits, scores, SCALE_MIDDLE + SCALE_HALF * outputs[len(EMOTIONS) :])
-    return _opinion(logits, scores, attributes_of(scores))
+    def of_audio(self, logits: Logits) -> Opinion:
+        """Audio logits `(emotions,)`; the attributes are derived from the scores, see `attributes_of`."""
+        audio = self._manifest.audio
+        if audio is None:
+            raise BundleError(self._manifest.name, found="no audio model", expected="one")
+        scores = softmax(logits, audio.temperature)
+        return _opinion(logits, scores, attributes_of(scores))
 
+    def of_text(self, outputs: Logits) -> Opinion:
+        """Text outputs: logits `(emotions,)`, followed by attributes on -1..1 where the model has them."""
+        text = self._manifest.text
+        if text is None:
+            raise BundleError(self._manifest.name, found="no text model", expected="one")
+        logits = outputs[: len(EMOTIONS)]
+        scores = softmax(logits, text.temperature)
+        if text.attributes:
+            return _opinion(logits, scores, SCALE_MIDDLE + SCALE_HALF * outputs[len(EMOTIONS) :])
+        return _opinion(logits, scores, attributes_of(scores))
 
-def fuse(audio: Opinion | None, text: Opinion | None, manifest: Manifest) -> Fused:
-    """The fused opinion; of one modality alone, that modality's own.
+    def fuse(self, audio: Opinion | None, text: Opinion | None) -> Fused:
+        """The fused opinion; of one modality alone, that modality's own.
 
-    Raises:
-        BundleError: both are there and the bundle has no fusion.
-    """
-    origins: dict[Attribute, Origin] = dict.fromkeys(ATTRIBUTES, "derived")
-    measured = manifest.text is not None and manifest.text.attributes
-    if audio is None or text is None:
-        alone = audio or text
-        if alone is None:
-            raise BundleError(manifest.name, found="no opinion", expected="audio, text, or both")
-        if audio is None and measured:
-            origins = dict.fromkeys(ATTRIBUTES, "model")
-        return Fused(alone.scores, alone.attributes, origins)
-    if manifest.fusion is None:
-        raise BundleError(manifest.name, found="no fusion", expected="one, for audio with words")
-    logistic = LogisticFusion(np.array(manifest.fusion.coefficients), np.array(manifest.fusion.intercept))
-    logits = logistic(scores_in_order(audio.logits)[None], scores_in_order(text.logits)[None])
-    scores = softmax(logits, manifest.fusion.temperature)[0]
-    mixed = [
-        manifest.fusion.text_share[name] * getattr(text.attributes, name)
-        + (1 - manifest.fusion.text_share[name]) * getattr(audio.attributes, name)
-        for name in ATTRIBUTES
-    ]
-    if measured:
-        origins = dict.fromkeys(ATTRIBUTES, "mixed")
-    return Fused(scores_by_name(scores), _attributes(np.array(mixed)), origins)
+        Raises:
+            BundleError: both are there and the bundle has no fusion.
+        """
+        manifest, fusion = self._manifest, self._manifest.fusion
+        origins: dict[Attribute, Origin] = dict.fromkeys(ATTRIBUTES, "derived")
+        measured = manifest.text is not None and manifest.text.attributes
+        if audio is None or text is None:
+            alone = audio or text
+            if alone is None:
+                raise BundleError(manifest.name, found="no opinion", expected="audio, text, or both")
+            if audio is None and measured:
+                origins = dict.fromkeys(ATTRIBUTES, "model")
+            return Fused(alone.scores, alone.attributes, origins)
+        if fusion is None or self._logistic is None:
+            raise BundleError(manifest.name, found="no fusion", expected="one, for audio with words")
+        logits = self._logistic(scores_in_order(audio.logits)[None], scores_in_order(text.logits)[None])
+        scores = softmax(logits, fusion.temperature)[0]
+        mixed = [
+            fusion.text_share[name] * getattr(text.attributes, name)
+            + (1 - fusion.text_share[name]) * getattr(audio.attributes, name)
+            for name in ATTRIBUTES
+        ]
+        if measured:
+            origins = dict.fromkeys(ATTRIBUTES, "mixed")
+        return Fused(scores_by_name(scores), _attributes(np.array(mixed)), origins)
 
 
 def _opinion(logits: Logits, scores: Logits, attributes: NDArray[np.floating]) -> Opinion:

@@ -15,9 +15,9 @@ from emojudge.audio.windows import trim, windows
 from emojudge.bundle.format import Bundle
 from emojudge.bundle.sessions import AcousticSession, LinguisticSession
 from emojudge.emotions import EMOTIONS
-from emojudge.errors import BundleError, EmojudgeError
+from emojudge.errors import AudioError, EmojudgeError
 from emojudge.fusion.adaptation import adapt
-from emojudge.opinions import Logits, fuse, opinion_of_audio, opinion_of_text
+from emojudge.opinions import Logits, Opinions
 from emojudge.records import Failure, Prediction, Transcript, Utterance
 
 Adapt = Literal["collection", "speaker"]
@@ -53,6 +53,7 @@ class Recognizer:
         text = bundle.manifest.text
         self._acoustic = AcousticSession(bundle, threads) if bundle.manifest.audio else None
         self._linguistic = LinguisticSession(bundle, text.max_tokens, threads) if text else None
+        self._opinions = Opinions(bundle.manifest)
 
     def __call__(
         self,
@@ -64,11 +65,13 @@ class Recognizer:
         """The prediction for one recording: a path, a file's bytes, or an array with its `rate` in Hz.
 
         Raises:
-            AudioError: the recording cannot be used.
+            AudioError: the recording cannot be used, or a file was given a rate.
         """
         if isinstance(transcript, str):
             transcript = Transcript(text=transcript, source="given")
         path = Path(source) if isinstance(source, str | Path) else None
+        if path is not None and rate is not None:
+            raise AudioError(path, found=f"rate={rate}", expected="no rate: files state their own")
         audio = decode(source, rate=rate) if path is None else None
         encoder = _Encoder(self._acoustic)
         utterance = Utterance(id=str(path or "audio"), audio=path, transcript=transcript)
@@ -87,25 +90,25 @@ class Recognizer:
             utterances: with audio, a transcript, or both. A transcript that is there is not made again.
             adapt_to: map the pooled features of all these utterances, or of each speaker's, onto those of
                 the training split (see `fusion.adaptation`); nothing is given out before all were heard.
-
-        Raises:
-            EmojudgeError: `adapt_to="speaker"` with an utterance whose speaker is not known.
+                By speaker, a recording whose speaker is not known is a `Failure`.
         """
         remaining = iter(utterances)
         chunks = iter(lambda: list(islice(remaining, CHUNK)), [])
         if adapt_to is None:
             for chunk in chunks:
-                yield from self._in_order(self._listen(chunk), None)
+                yield from self._in_order(self._listen(chunk, None), None)
             return
-        everything = [item for chunk in chunks for item in self._listen(chunk)]
+        everything = [item for chunk in chunks for item in self._listen(chunk, adapt_to)]
         self._adapt([item for item in everything if isinstance(item, _Heard) and item.embeddings], adapt_to)
         yield from self._in_order(everything, adapt_to)
 
-    def _listen(self, utterances: Sequence[Utterance]) -> list[_Heard | Failure]:
+    def _listen(self, utterances: Sequence[Utterance], adapt_to: Adapt | None) -> list[_Heard | Failure]:
         encoder = _Encoder(self._acoustic)
         results: list[_Heard | Failure] = []
         for utterance in utterances:
             try:
+                if adapt_to == "speaker" and self._acoustic is not None:
+                    _check_speaker(utterance)
                 results.append(self._hear(utterance, encoder, None))
             except EmojudgeError as error:
                 encoder.forget(utterance)
@@ -126,6 +129,7 @@ class Recognizer:
             heard.transcript = self.transcriber(source.samples)
         part = self.bundle.manifest.audio
         if self._acoustic is None or part is None:
+            heard.notes.append("the bundle has no model of the voice: judged by the words alone")
             return heard
         seconds = part.window_seconds
         decoded: Audio | Stream
@@ -144,19 +148,12 @@ class Recognizer:
 
     def _adapt(self, heard: Sequence[_Heard], adapt_to: Adapt) -> None:
         part = self.bundle.manifest.audio
-        if part is None or not heard:
-            raise BundleError(self.bundle.folder, found="nothing heard", expected="audio to adapt to")
-        groups: list[str] = []
+        if part is None or not heard:  # words alone: there is no voice to adapt
+            return
+        groups: list[str | None] = []
         for item in heard:
-            if adapt_to == "speaker" and item.utterance.speaker is None:
-                raise EmojudgeError(
-                    item.utterance.id,
-                    found="no speaker",
-                    expected="one for every utterance, to adapt by speaker",
-                    advice="Give a manifest with a speaker column, or adapt to the collection.",
-                )
             group = item.utterance.speaker if adapt_to == "speaker" else None
-            groups += [group or ""] * len(item.embeddings)
+            groups += [group] * len(item.embeddings)
         stacked = np.stack([row for item in heard for row in item.embeddings])
         adapted = iter(
             adapt(stacked, groups, np.array(part.embedding_mean), np.array(part.embedding_deviation))
@@ -207,19 +204,17 @@ class Recognizer:
         notes = [*heard.notes]
         if len(heard.lengths) > 1:
             notes.append(f"mean over {len(heard.lengths)} windows")
-        if text is None and heard.transcript is None:
-            notes.append("no transcript: judged by the voice alone")
-        elif text is None:
-            notes.append("no words found: judged by the voice alone")
+        if audio is not None and text is None:
+            notes.append(f"{self._why_no_words(heard)}: judged by the voice alone")
         if audio is None and text is None:
             raise EmojudgeError(
                 heard.utterance.id,
                 found="nothing that this bundle's models can use",
                 expected="audio, words, or both",
             )
-        heard_opinion = opinion_of_audio(audio, manifest) if audio is not None else None
-        read_opinion = opinion_of_text(text, manifest) if text is not None else None
-        fused = fuse(heard_opinion, read_opinion, manifest)
+        heard_opinion = self._opinions.of_audio(audio) if audio is not None else None
+        read_opinion = self._opinions.of_text(text) if text is not None else None
+        fused = self._opinions.fuse(heard_opinion, read_opinion)
         return Prediction(
             id=heard.utterance.id,
             emotion=EMOTIONS[int(np.argmax(list(fused.scores.values())))],
@@ -234,6 +229,21 @@ class Recognizer:
             adapted=adapted if audio is not None else None,
             bundle=manifest.name,
             notes=tuple(notes),
+        )
+
+    def _why_no_words(self, heard: _Heard) -> str:
+        if self._linguistic is None:
+            return "the bundle has no model of words"
+        return "no transcript" if heard.transcript is None else "no words found"
+
+
+def _check_speaker(utterance: Utterance) -> None:
+    if utterance.audio is not None and utterance.speaker is None:
+        raise EmojudgeError(
+            utterance.id,
+            found="no speaker",
+            expected="one for every recording, to adapt by speaker",
+            advice="Give a manifest with a speaker column, or adapt to the collection.",
         )
 
 

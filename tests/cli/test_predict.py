@@ -164,6 +164,22 @@ def test_adaptation_changes_voices_and_says_so(predict: Run, manifest: Path, gro
     assert after[1]["scores"] == pytest.approx(before[1]["scores"], abs=1e-5)
 
 
+def test_a_row_without_a_speaker_fails_alone(predict: Run, manifest: Path) -> None:
+    manifest.write_text(MANIFEST + "fourth,b.wav,,\n")
+    result = predict(manifest, "--adapt", "speaker")
+    assert result.exit_code == 1
+    assert [row["id"] for row in rows(result.stdout) if "error" in row] == ["fourth"]
+    assert "emojudge: fourth: found no speaker; expected one for every recording" in result.stderr
+    assert "adapted by speaker (2 speakers): the voices of 2 recordings" in result.stderr
+
+
+def test_adaptation_of_words_alone_says_that_it_does_nothing(predict: Run) -> None:
+    result = predict("--text", "you never call", "--adapt", "collection")
+    assert result.exit_code == 0
+    assert Prediction.model_validate_json(result.stdout).adapted is None
+    assert "nothing was adapted: no voice was judged" in result.stderr
+
+
 def test_a_file_is_whole_or_as_it_was(predict: Run, calls: Path) -> None:
     Path("out.csv").write_text("before")
     assert predict("gone.wav", "-o", "out.csv").exit_code == 2

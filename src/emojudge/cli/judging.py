@@ -69,6 +69,8 @@ class Judging:
                 f"adapted {how}: the voices of {count(len(heard), 'recording')}"
                 + (f" (under {FEW} a group, so little changes)" if few else "")
             )
+        elif self.group:
+            say(f"nothing was adapted: no voice was judged, so --adapt {self.group.value} changes nothing")
         if self.failed:
             say(f"{self.failed} of {count(len(self.inputs.items), 'input')} failed")
 
@@ -92,13 +94,16 @@ def load_recognizer(
 
 
 def check_speakers(inputs: Inputs) -> None:
-    """Raises EmojudgeError, before anything is heard, if not every recording's speaker is known."""
+    """Raises EmojudgeError, before anything is heard, if no recording's speaker is known.
+
+    Where some are, a recording without one fails alone.
+    """
     unknown = [utterance for utterance in inputs.recordings if utterance.speaker is None]
-    if unknown:
+    if unknown and len(unknown) == len(inputs.recordings):
         raise EmojudgeError(
             "--adapt speaker",
             found=f"{count(len(unknown), 'recording')} without a speaker, such as {unknown[0].id}",
-            expected="a speaker for every recording",
+            expected="the recordings' speakers",
             advice="Give a manifest with a column 'speaker', or use --adapt collection.",
         )
 
