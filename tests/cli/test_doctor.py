@@ -1,12 +1,15 @@
 """`emojudge doctor`, and the extras that it tells of."""
 
 import json
+import re
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import PackageNotFoundError, metadata, requires
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import emojudge
 from emojudge.bundle.format import Bundle
 from emojudge.cli import extras
 from emojudge.cli.extras import ADDS
@@ -41,7 +44,7 @@ def test_json(run: Run, embedded: Bundle) -> None:
     assert states["transcription"] == "absent"
     by_name = {extra["name"]: extra for extra in report["extras"]}
     assert by_name["train"]["installed"] is True  # the tiny bundle needed it
-    assert by_name["serve"]["command"] == "pip install 'emojudge[serve]'"
+    assert by_name["train"]["command"] == "pip install 'emojudge[train]'"
 
 
 def test_a_damaged_bundle_is_found_and_fatal(
@@ -69,6 +72,22 @@ def test_what_is_optional_may_be_broken(run: Run, embedded: Bundle, monkeypatch:
 def test_every_extra_is_described() -> None:
     assert set(metadata("emojudge").get_all("Provides-Extra") or []) <= set(ADDS)
     assert all(extra.adds for extra in extras.extras())
+
+
+def test_nothing_is_promised_of_an_extra_that_nothing_uses(run: Run, embedded: Bundle) -> None:
+    """An extra is coming as long as no module imports its packages: who writes one has to say so in ADDS."""
+    packages = extras.packages_by_extra(requires("emojudge") or [])
+    source = "\n".join(path.read_text() for path in Path(emojudge.__file__).parent.rglob("*.py"))
+    shown = run("doctor").stdout
+    for extra in extras.extras():
+        if extra.name in ("dev", "docs", "train"):  # tools, and what torch and its like import themselves
+            assert not extra.coming
+            continue
+        names = "|".join(package.replace("-", "_") for package in packages[extra.name])
+        used = re.search(rf"""^\s*(import|from) ({names})\b|_imported\("({names})\b""", source, re.MULTILINE)
+        assert extra.coming == (used is None), extra.name
+        assert not (extra.coming and extra.command)
+        assert not (extra.coming and f"emojudge[{extra.name}]" in shown)
 
 
 def test_an_extra_is_installed_when_all_its_packages_are(monkeypatch: pytest.MonkeyPatch) -> None:

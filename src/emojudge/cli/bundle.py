@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emojudge.cli.choices import DataFolder, WeightsFolder
 from emojudge.cli.messages import count, printable, say
 
 if TYPE_CHECKING:
@@ -50,10 +51,7 @@ def make(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="The bundle's folder.", show_default=False)
     ],
-    data: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="The folder that holds the corpora's folders.", show_default=False),
-    ],
+    data: DataFolder,
     audio: Annotated[
         Path | None, typer.Option(metavar="RUN", help="The run folder of the voice's model.")
     ] = None,
@@ -63,12 +61,7 @@ def make(
     name: Annotated[
         str | None, typer.Option(help="What predictions call it; the folder's name by default.")
     ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="The folder in which the recipes' pre-trained weights lie by their name."
-        ),
-    ] = None,
+    weights: WeightsFolder = None,
     full: Annotated[
         bool, typer.Option("--full", help="Keep float32 weights instead of float16 and 8 bits.")
     ] = False,
@@ -77,14 +70,10 @@ def make(
 
     Needs the extra 'train'.
     """
-    from emojudge.errors import MissingExtraError
+    from emojudge.cli.extras import needing
 
-    try:
+    with needing("train", "emojudge bundle make"):
         from emojudge.training.assemble import assemble
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("emojudge"):
-            raise
-        raise MissingExtraError("emojudge bundle make", "train") from error
     bundle = assemble(
         output, name or output.name, data, audio_run=audio, text_run=text, weights=weights, small=not full
     )

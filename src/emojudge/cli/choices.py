@@ -1,6 +1,24 @@
 """The values that options take, apart from what they lead to, so that `--help` needs nothing else."""
 
 from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Options of the verbs that train, or make a bundle of what was trained.
+DataFolder = Annotated[
+    Path,
+    typer.Option(
+        "--data", metavar="DIR", help="The folder that holds the corpora's folders.", show_default=False
+    ),
+]
+WeightsFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights", metavar="DIR", help="The folder in which pre-trained weights lie by the recipe's name."
+    ),
+]
 
 
 class Format(StrEnum):

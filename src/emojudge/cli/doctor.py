@@ -48,7 +48,10 @@ def doctor(
         report = {
             "works": works,
             "checks": [asdict(check) for check in checks],
-            "extras": [{**asdict(e), "installed": e.installed, "command": e.command} for e in optional],
+            "extras": [
+                {**asdict(e), "coming": e.coming, "installed": e.installed, "command": e.command}
+                for e in optional
+            ],
         }
         typer.echo(json.dumps(report, indent=2))
     else:
@@ -187,8 +190,9 @@ def _extra_lines(optional: "list[Extra]") -> list[str]:
     width = max((len(extra.name) for extra in optional), default=0)
     lines = []
     for extra in optional:
-        lines.append(f"{MARKS['works' if extra.installed else 'absent']}  {extra.name:{width}}  {extra.adds}")
-        if not extra.installed:
+        mark = "  " if extra.coming else MARKS["works" if extra.installed else "absent"]
+        lines.append(f"{mark}  {extra.name:{width}}  {extra.adds}")
+        if not extra.installed and not extra.coming:
             lines.append(f"    {'':{width}}  lacks {', '.join(extra.missing)}: {extra.command}")
     return lines
 

@@ -1,11 +1,14 @@
 """The optional packages: what each extra adds, and which of its packages are there."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 
-COMING = "for a coming feature: "
+from emojudge.errors import MissingExtraError
+
+COMING = "not there yet: "  # nothing uses the extra's packages so far
 ADDS = {  # by extra; a test holds this against the package's metadata
     "asr": "transcribes recordings that have no transcript, offline",
     "bulk": COMING + "many files on a Ray cluster",
@@ -38,9 +41,14 @@ class Extra:
         return not self.missing
 
     @property
+    def coming(self) -> bool:
+        """Whether what it is for does not exist yet."""
+        return self.adds.startswith(COMING)
+
+    @property
     def command(self) -> str:
-        """What installs it."""
-        return f"pip install 'emojudge[{self.name}]'"
+        """What installs it; nothing where that would add nothing."""
+        return "" if self.coming else f"pip install 'emojudge[{self.name}]'"
 
 
 def extras() -> list[Extra]:
@@ -55,6 +63,21 @@ def extras() -> list[Extra]:
         Extra(name, ADDS.get(name, ""), tuple(p for p in packages.get(name, ()) if not _is_there(p)))
         for name in sorted(names)
     ]
+
+
+@contextmanager
+def needing(extra: str, feature: str) -> Iterator[None]:
+    """Imports that need an extra's packages.
+
+    Raises:
+        MissingExtraError: one of them is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("emojudge"):
+            raise
+        raise MissingExtraError(feature, extra) from error
 
 
 def packages_by_extra(requirements: Iterable[str]) -> dict[str, list[str]]:

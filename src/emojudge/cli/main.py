@@ -72,7 +72,7 @@ def options(
 app.command("predict")(predict)
 app.command("doctor")(doctor)
 app.command("train")(train)
-app.add_typer(bundle_app, name="bundle", help="Show or verify a bundle of models.")
+app.add_typer(bundle_app, name="bundle", help="Show, verify or make a bundle of models.")
 
 
 def main() -> None:

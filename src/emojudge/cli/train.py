@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emojudge.cli.choices import Summary
+from emojudge.cli.choices import DataFolder, Summary, WeightsFolder
 from emojudge.cli.messages import say
 
 if TYPE_CHECKING:
@@ -21,10 +21,7 @@ LOG_SECONDS = 60.0  # between two lines of progress where there is no terminal f
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="What to train: a YAML recipe.", show_default=False)],
-    data: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="The folder that holds the corpora's folders.", show_default=False),
-    ],
+    data: DataFolder,
     output: Annotated[
         Path,
         typer.Option(
@@ -35,12 +32,7 @@ def train(
             show_default=False,
         ),
     ],
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="The folder in which the recipe's pre-trained weights lie by their name."
-        ),
-    ] = None,
+    weights: WeightsFolder = None,
     layout: Annotated[
         Summary | None,
         typer.Option("--format", "-f", help="Default: table on a terminal, else json.", show_default=False),
@@ -77,14 +69,10 @@ def _train(
     weights: Path | None,
     progress: Callable[[int, int, str], None],
 ) -> dict[str, float]:
-    from emojudge.errors import MissingExtraError
+    from emojudge.cli.extras import needing
 
-    try:
+    with needing("train", "emojudge train"):
         from emojudge.training import run
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("emojudge"):
-            raise
-        raise MissingExtraError("emojudge train", "train") from error
     return run.train(recipe, data, output, weights, progress).metrics
 
 
