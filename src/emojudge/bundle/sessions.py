@@ -9,6 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from emojudge.bundle.batches import in_order, within_budget
 from emojudge.bundle.format import Bundle
 from emojudge.errors import BundleError
 
@@ -84,19 +85,12 @@ def _loaded(path: Path, load: Callable[[str], Any]) -> Any:
 def _in_batches(session: Any, name: str, items: Sequence[NDArray[Any]], budget: int) -> NDArray[np.float32]:
     """Run items in batches of similar length with at most `budget` padded positions, in their order."""
     sizes = np.array([len(item) for item in items])
-    order = np.argsort(-sizes, kind="stable")
-    outputs: list[NDArray[np.float32]] = []
-    at = 0
-    while at < len(order):
-        count = max(1, budget // int(sizes[order[at]]))
-        chosen = order[at : at + count]
-        padded = np.zeros((len(chosen), int(sizes[chosen[0]])), dtype=items[0].dtype)
-        for row, index in enumerate(chosen):
+
+    def run(batch: NDArray[np.int64]) -> NDArray[np.float32]:
+        padded = np.zeros((len(batch), int(sizes[batch].max())), dtype=items[0].dtype)
+        for row, index in enumerate(batch):
             padded[row, : sizes[index]] = items[index]
-        (output,) = session.run(None, {name: padded, "lengths": sizes[chosen].astype(np.int64)})
-        outputs.append(output)
-        at += count
-    result = np.concatenate(outputs)
-    in_order = np.empty_like(result)
-    in_order[order] = result
-    return in_order
+        (output,) = session.run(None, {name: padded, "lengths": sizes[batch].astype(np.int64)})
+        return np.asarray(output)
+
+    return in_order(within_budget(sizes, budget), run)

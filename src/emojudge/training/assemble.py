@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from emojudge.bundle.batches import in_order
 from emojudge.bundle.format import AcousticPart, Bundle, Fusion, LinguisticPart
 from emojudge.bundle.make import embedding_statistics, equal_shares, make_bundle
 from emojudge.emotions import EMOTIONS
@@ -19,11 +20,13 @@ from emojudge.fusion.fit import fit_fusion
 from emojudge.models.acoustic import AcousticModel
 from emojudge.models.linguistic import LinguisticModel
 from emojudge.recipe import Recipe
+from emojudge.training.batching import sorted_batches
 from emojudge.training.checkpoint import load_checkpoint
 from emojudge.training.data import AudioData, Data, collate
-from emojudge.training.run import Split, load_split, model_and_data
+from emojudge.training.run import Split, load_split, model_and_data, tokenizer_file, weights_at
 from emojudge.training.steps import split_outputs
 
+BATCH_SIZE = 32
 PAIRS_PER_EMOTION = 600
 TELLING_SHARE = 0.5  # of the pairs have words of the voice's emotion; the others have neutral words
 AUGMENTED_SEED = 2026  # of the held-out clips' second version, as a strange channel would give it
@@ -42,7 +45,7 @@ class Run:
                 expected="a finished run",
                 advice="Run `emojudge train` first.",
             )
-        self.recipe = Recipe.model_validate_json((folder / "recipe.json").read_text(encoding="utf-8"))
+        self.recipe = Recipe.read(folder / "recipe.json")  # JSON is YAML
         self.model, make = model_and_data(self.recipe, weights)
         tensors, self.metrics = load_checkpoint(folder / "best.safetensors")
         self.model.load_state_dict(tensors)
@@ -56,12 +59,7 @@ class Run:
     def tokenizer(self) -> Path:
         """The words' `tokenizer.json`, beside the pre-trained weights."""
         assert self.recipe.linguistic is not None
-        path = (self._weights or Path()) / self.recipe.linguistic.backbone.weights / "tokenizer.json"
-        if not path.is_file():
-            raise TrainingError(
-                path, found="no such file", expected="the tokenizer of the pre-trained encoder"
-            )
-        return path
+        return tokenizer_file(weights_at(self.recipe.linguistic.backbone.weights, self._weights))
 
     def held_out(self) -> tuple[Split, Data]:
         split = load_split(self.recipe, self.data, "validation")
@@ -194,16 +192,13 @@ def _text_logits(run: Run) -> _HeldOut:
 
 
 def _outputs(model: nn.Module, data: Data, seed: int | None) -> Logits:
-    order = np.argsort(-data.sizes, kind="stable")
-    pieces = []
+    def run(indices: NDArray[np.int64]) -> Logits:
+        batch = collate(data, indices, seed)
+        outputs: Logits = model(batch.inputs, batch.lengths).numpy()
+        return outputs
+
     with torch.no_grad():
-        for start in range(0, len(order), 32):
-            batch = collate(data, order[start : start + 32], seed)
-            pieces.append(model(batch.inputs, batch.lengths).numpy())
-    outputs = np.concatenate(pieces)
-    in_order = np.empty_like(outputs)
-    in_order[order] = outputs
-    return in_order
+        return in_order(sorted_batches(data.sizes, BATCH_SIZE), run)
 
 
 def _training_embeddings(run: Run) -> tuple[Logits, NDArray[np.float64]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -132,7 +133,7 @@ def model_and_data(recipe: Recipe, weights: Path | None) -> tuple[nn.Module, Mak
     outputs = output_count(recipe.tasks)
     if recipe.acoustic is not None and recipe.modality == "audio":
         settings = recipe.acoustic
-        where = _weights(settings.backbone.weights, weights)
+        where = weights_at(settings.backbone.weights, weights)
         acoustic = AcousticModel.from_settings(settings, outputs, where)
 
         def make(split: Split, training: bool) -> Data:
@@ -150,7 +151,7 @@ def model_and_data(recipe: Recipe, weights: Path | None) -> tuple[nn.Module, Mak
     if recipe.linguistic is None:
         raise RecipeError(recipe.name, found="no section 'linguistic'", expected="one for text")
     text = recipe.linguistic
-    where = _weights(text.backbone.weights, weights)
+    where = weights_at(text.backbone.weights, weights)
     model = LinguisticModel.from_settings(text, outputs, where)
     tokenizer = _tokenizer(where)
 
@@ -162,17 +163,34 @@ def model_and_data(recipe: Recipe, weights: Path | None) -> tuple[nn.Module, Mak
     return model, make_text
 
 
+def tokenizer_file(where: str) -> Path:
+    """The `tokenizer.json` that lies with the weights at `where`, a folder or a name on the Hub.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    from transformers.utils.hub import cached_file
+
+    try:  # None is for callers who allow that there is none
+        return Path(cast(str, cached_file(where, "tokenizer.json")))
+    except OSError as error:
+        raise _no_tokenizer(where, error) from error
+
+
 def _tokenizer(where: str) -> Tokenizer:
-    """The tokenizer that lies with the weights."""
+    path = tokenizer_file(where)
     try:
-        if Path(where).is_dir():
-            return Tokenizer.from_file(str(Path(where) / "tokenizer.json"))
-        return Tokenizer.from_pretrained(where)
+        return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises nothing narrower
-        raise RecipeError(where, found=f"no tokenizer: {error}", expected="a tokenizer.json") from error
+        raise _no_tokenizer(where, error) from error
 
 
-def _weights(name: str, folder: Path | None) -> str:
+def _no_tokenizer(where: str, error: Exception) -> RecipeError:
+    reason, *_ = str(error).split("\n")
+    return RecipeError(where, found=f"no tokenizer: {reason}", expected="a tokenizer.json")
+
+
+def weights_at(name: str, folder: Path | None) -> str:
     """Where the weights are: under the folder that was given, else a path or Hub name as it stands."""
     return str(folder / name) if folder else name
 
