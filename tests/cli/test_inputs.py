@@ -42,6 +42,14 @@ def test_a_folder_that_links_to_itself_is_read_once(calls: Path, spool: Path) ->
     assert len(gather(["calls"], spool).items) == 4
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_a_pipe_in_a_folder_fails_and_is_not_waited_for(calls: Path, spool: Path) -> None:
+    os.mkfifo(calls / "aa.wav")
+    inputs = gather(["calls"], spool)
+    assert ids(inputs)[:3] == ["calls/a.wav", "calls/aa.wav", "calls/b.wav"]
+    assert failures(inputs) == ["calls/aa.wav: found no regular file; expected a recording."]
+
+
 def test_a_file_named_itself_may_have_any_ending(calls: Path, spool: Path) -> None:
     assert ids(gather(["calls/notes.txt"], spool)) == ["calls/notes.txt"]
 

@@ -132,6 +132,8 @@ def test_a_recording_on_standard_input(predict: Run, calls: Path) -> None:
         (("calls/a.wav", "--transcript", "so", "--transcripts", "calls"), "expected one of the two"),
         (("calls/a.wav", "-o", "out.xlsx"), "found the suffix '.xlsx'"),
         (("calls/a.wav", "-o", "gone/out.csv"), "gone/out.csv: found No such file or directory"),
+        (("calls/a.wav", "-o", f"{'x' * 300}.csv"), "found File name too long"),
+        (("",), "'': found no such file"),
         (("calls/a.wav", "--asr", "moonshin"), "Did you mean 'moonshine'"),
         (("calls/a.wav", "--bundle", "calls"), "Is it a bundle?"),
         (("calls", "--adapt", "speaker"), "found 4 recordings without a speaker, such as calls/a.wav"),
@@ -189,6 +191,17 @@ def test_a_file_is_whole_or_as_it_was(predict: Run, calls: Path) -> None:
     with open("out.csv", newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == 4
     assert not list(Path().glob("*.partial"))
+
+
+@pytest.mark.parametrize("output", ["calls/a.wav", "calls/table.csv", "./calls/../calls/b.txt", "link.csv"])
+def test_no_input_is_written_over(predict: Run, calls: Path, manifest: Path, output: str) -> None:
+    (calls / "b.txt").write_text("so sad")
+    Path("link.csv").symlink_to(calls / "table.csv")
+    before = Path(output).read_bytes()
+    result = predict(manifest, "calls/b.wav", "--transcripts", "calls/b.txt", "-f", "csv", "-o", output)
+    assert result.exit_code == 2
+    assert f"{Path(output)}: found one of the inputs; expected another file to write" in result.stderr
+    assert Path(output).read_bytes() == before
 
 
 def test_a_missing_transcriber_is_said_once(

@@ -4,7 +4,7 @@ import glob
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -132,6 +132,26 @@ def add_transcripts(inputs: Inputs, path: Path) -> int:
     return found
 
 
+def check_output(output: Path, sources: Iterable[str | Path]) -> None:
+    """Raises EmojudgeError if what will be written would take the place of an input."""
+    try:
+        target = os.stat(output)
+    except (OSError, ValueError):  # not there, or no name: whoever opens it says so
+        return
+    for source in sources:
+        try:
+            same = os.path.samestat(os.stat(source), target)
+        except (OSError, ValueError):
+            continue
+        if same:
+            raise EmojudgeError(
+                output,
+                found="one of the inputs",
+                expected="another file to write",
+                advice="Nothing was changed.",
+            )
+
+
 def _finder(inputs: Inputs, path: Path) -> Callable[[Path], Transcript | None]:
     if len(inputs.recordings) == 1 and path.suffix.lower() not in table.SUFFIXES and not path.is_dir():
         transcript = read_transcript(path)  # whatever its name: there is no other that it could be of
@@ -150,7 +170,7 @@ def _add(inputs: Inputs, name: str, spool: Path) -> None:
         _add_matches(inputs, name)
     else:
         address = "Addresses are not fetched: download it first." if "://" in name else "Check the path."
-        raise AudioError(name, found="no such file", expected=_EXPECTED, advice=address)
+        raise AudioError(name or "''", found="no such file", expected=_EXPECTED, advice=address)
 
 
 def _add_file(inputs: Inputs, path: Path) -> None:
@@ -175,7 +195,11 @@ def _add_folder(inputs: Inputs, folder: Path) -> None:
 
 
 def _recordings_under(inputs: Inputs, folder: Path) -> Iterator[Path]:
-    """Recordings by suffix, a folder's own before its folders'; a folder that cannot be read is a failure."""
+    """Recordings by suffix, a folder's own before its folders'.
+
+    A folder that cannot be read is a failure, and so is a pipe or a device: nobody named it, and reading it
+    may never end.
+    """
 
     def refuse(error: OSError) -> None:
         reason = EmojudgeError(error.filename, found=str(error.strerror), expected="a readable folder")
@@ -192,7 +216,12 @@ def _recordings_under(inputs: Inputs, folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
-                yield Path(place, name)
+                path = Path(place, name)
+                if path.exists() and not path.is_file():
+                    odd = AudioError(path, found="no regular file", expected="a recording")
+                    inputs.items.append(Failure(id=utf8(str(path)), error=utf8(str(odd))))
+                else:
+                    yield path
 
 
 def _add_matches(inputs: Inputs, pattern: str) -> None:

@@ -61,10 +61,10 @@ def opened(output: Path | None, layout: Format) -> Iterator[TextIO]:
         sys.stdout.flush()
         return
     target = Path(os.path.realpath(output))
-    if target.exists() and not target.is_file():
-        raise EmojudgeError(output, found="no regular file", expected="the name of a file to write")
     partial = target.with_name(target.name + ".partial")
     try:
+        if target.exists() and not target.is_file():
+            raise EmojudgeError(output, found="no regular file", expected="the name of a file to write")
         file = partial.open("w", encoding="utf-8", newline="\n")
     except OSError as error:
         raise EmojudgeError(

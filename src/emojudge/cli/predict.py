@@ -70,12 +70,16 @@ def predict(
     """
     import tempfile
 
+    from emojudge.cli.inputs import check_output
     from emojudge.cli.judging import Judging, check_speakers, load_recognizer
     from emojudge.cli.output import choose_format, opened, write
 
     chosen = choose_format(layout, output)
     with tempfile.TemporaryDirectory(prefix="emojudge-") as spool:
         gathered = _gather(inputs or [], Path(spool), text, transcript, transcripts, language)
+        if output is not None:
+            named = [*(inputs or []), *([transcripts] if transcripts else [])]
+            check_output(output, [*named, *(u.audio for u in gathered.recordings if u.audio)])
         if adapt is Group.SPEAKER:
             check_speakers(gathered)
         recognizer = load_recognizer(gathered, bundle, asr, language, threads)
