@@ -112,6 +112,32 @@ def test_the_table_fits_80_columns_without_colour() -> None:
     assert "not of what a person feels" in content
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", ["8", "30", "72", "200"])
+def test_no_terminal_is_so_narrow_that_names_or_figures_are_lost(
+    monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal = Terminal()
+    write(iter([prediction("interview.wav"), Failure(id="bad.wav", error="no")]), terminal, Format.TABLE)
+    for part in ("interview.wav", "angry     50%", "~2.0", "~5.2", "voice + words", "bad.wav", "not judged"):
+        assert part in terminal.getvalue(), part
+
+
+def test_a_file_has_no_colour_even_where_colour_is_forced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with opened(tmp_path / "out.txt", Format.TABLE) as file:
+        write(iter([prediction()]), file, Format.TABLE)
+    assert "\x1b" not in (tmp_path / "out.txt").read_text(encoding="utf-8")
+
+
 def test_the_table_marks_only_what_was_not_measured() -> None:
     measured = dict.fromkeys(("valence", "arousal", "dominance"), "model")
     content = written(prediction(attributes_from=measured), layout=Format.TABLE)

@@ -139,6 +139,7 @@ def test_a_recording_on_standard_input(predict: Run, calls: Path) -> None:
         (("calls", "--adapt", "speaker"), "found 4 recordings without a speaker, such as calls/a.wav"),
         (("calls/a.wav", "--format", "yaml"), "--format"),
         (("calls/a.wav", "--threads", "-1"), "--threads"),
+        (("calls/a.wav", "--threads", "99999999999"), "--threads"),
     ],
 )
 def test_usage_errors_say_what_to_do_and_print_no_data(

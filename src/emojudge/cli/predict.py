@@ -61,7 +61,7 @@ def predict(
         typer.Option("--output", "-o", metavar="FILE", help="Write a .json, .jsonl, .csv or .txt file."),
     ] = None,
     threads: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Threads of the models; 0: one per core.")
+        int, typer.Option(metavar="N", min=0, max=1024, help="Threads of the models; 0: one per core.")
     ] = 0,
 ) -> None:
     """Predict the emotion of recordings, of texts, or of both together.
@@ -78,8 +78,8 @@ def predict(
     with tempfile.TemporaryDirectory(prefix="emojudge-") as spool:
         gathered = _gather(inputs or [], Path(spool), text, transcript, transcripts, language)
         if output is not None:
-            named = [*(inputs or []), *([transcripts] if transcripts else [])]
-            check_output(output, [*named, *(u.audio for u in gathered.recordings if u.audio)])
+            read = [*(inputs or []), transcripts, *(u.audio for u in gathered.recordings)]
+            check_output(output, [path for path in read if path is not None])
         if adapt is Group.SPEAKER:
             check_speakers(gathered)
         recognizer = load_recognizer(gathered, bundle, asr, language, threads)

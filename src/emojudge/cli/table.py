@@ -1,5 +1,6 @@
 """Predictions as a table for people: readable in 80 columns and without colour."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from typing import TextIO
@@ -14,6 +15,7 @@ from emojudge.cli.messages import count, printable
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, Attribute, Emotion
 from emojudge.records import Failure, Prediction
 
+LEAST_WIDTH = 72  # columns that the table needs
 WORDS = 60  # characters of a transcript that are shown
 VOICES = {"audio": "voice", "text": "words"}
 ORIGINS = {
@@ -30,11 +32,20 @@ def write_table(results: Iterable[Prediction | Failure], file: TextIO) -> None:
         done.extend(results)
     finally:
         if done:
-            # A file is not as wide as the terminal that it was made in.
-            console = Console(file=file, width=None if file.isatty() else 80, highlight=False, emoji=False)
+            console = _console(file)
             console.print(_table(done))
             for note in _footnotes(done):
                 console.print(Padding(Text(printable(note), style="dim"), (0, 0, 0, 1), expand=False))
+
+
+def _console(file: TextIO) -> Console:
+    # FORCE_COLOR is about what is shown, so not about a file.
+    shown = None if file is sys.stdout else False
+    console = Console(file=file, force_terminal=shown, highlight=False, emoji=False)
+    # A file is not as wide as the terminal that it was made in. A terminal that is too narrow wraps lines,
+    # which is hard to read, but names and figures cut off would be worse.
+    console.width = max(console.width, LEAST_WIDTH) if file.isatty() else 80
+    return console
 
 
 def _table(results: list[Prediction | Failure]) -> Table:
