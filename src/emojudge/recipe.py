@@ -36,6 +36,8 @@ class Source(Section):
     columns: dict[str, str] = {}  # for `table`: our name → the file's name
     # 0.25: every epoch reads another random quarter; 4: every epoch reads all of it four times.
     repeat: float = Field(default=1.0, gt=0)
+    # With `acoustic.cache_frames`: times each clip is encoded, once as it is and then augmented.
+    views: int = Field(default=1, ge=1)
 
 
 class BackboneSettings(Section):
@@ -45,6 +47,7 @@ class BackboneSettings(Section):
     weights: str
     layers: int | None = Field(default=None, ge=1)  # keep this many transformer layers; None: all
     frozen_layers: int = Field(default=0, ge=0)  # front-end and this many layers are not trained
+    last: int = Field(default=1, ge=1)  # hidden states of this many last layers, side by side
 
 
 class AcousticSettings(Section):
@@ -64,6 +67,10 @@ class AcousticSettings(Section):
         default=None, gt=0
     )  # cut the ends that are this far under the loudest frame
     augment: bool = False
+    # Give the head features of mean 0 and deviation 1, as measured on the training split before training.
+    standardise: bool = False
+    # Encode all clips ahead of training, for a backbone that is frozen as a whole; see `Source.views`.
+    cache_frames: bool = False
 
 
 class LinguisticSettings(Section):

@@ -35,19 +35,18 @@ def encoder_config(kind: str) -> Any:
 
 @pytest.fixture(scope="session")
 def tiny_backbone():  # type: ignore[no-untyped-def]
-    """A function from a kind to its backbone, in eval mode; the same one for the same kind."""
+    """A function from a kind to its backbone, in eval mode; the same one for the same arguments."""
     torch = pytest.importorskip("torch", reason="needs the extra 'train'")
     from emojudge.models.wav2vec2 import Wav2Vec2Backbone
     from emojudge.models.whisper import WhisperBackbone
 
-    made: dict[str, Any] = {}
+    made: dict[tuple[str, int], Any] = {}
 
-    def build(kind: str) -> Any:
-        if kind not in made:
+    def build(kind: str, last: int = 1) -> Any:
+        if (kind, last) not in made:
             torch.manual_seed(len(kind))
-            config = encoder_config(kind)
-            whisper = kind == "whisper"
-            made[kind] = (WhisperBackbone(config) if whisper else Wav2Vec2Backbone.from_config(config)).eval()
-        return made[kind]
+            make = WhisperBackbone if kind == "whisper" else Wav2Vec2Backbone.from_config
+            made[kind, last] = make(encoder_config(kind), last=last).eval()
+        return made[kind, last]
 
     return build

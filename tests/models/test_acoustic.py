@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 
+from emojudge.errors import RecipeError  # noqa: E402
 from emojudge.models.acoustic import AcousticModel  # noqa: E402
 from emojudge.recipe import AcousticSettings, BackboneSettings  # noqa: E402
 
@@ -147,3 +148,21 @@ def test_penalty_is_the_poolings(build):
     torch.testing.assert_close(model.penalty(), model.pooling.penalty())
     (slope,) = torch.autograd.grad(model.penalty(), [model.pooling.attention])
     torch.testing.assert_close(slope, 2 * model.pooling.attention.detach())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_last_hidden_states_side_by_side(tiny_backbone, kind: str):
+    both, one = tiny_backbone(kind, last=2), tiny_backbone(kind)
+    lengths = torch.tensor([8_000, 6_000])
+    waveforms = torch.stack([speech(8_000, 0), speech(8_000, 1)])
+    waveforms[1, 6_000:] = 0
+    with torch.no_grad():
+        hidden, last = both(waveforms, lengths), one(waveforms, lengths)
+    assert both.features == hidden.shape[2] == 64
+    torch.testing.assert_close(hidden[..., 32:], last)
+    assert not torch.allclose(hidden[..., :32], last, atol=1e-3)
+
+
+def test_no_more_hidden_states_than_layers(tiny_backbone):
+    with pytest.raises(RecipeError, match="at most 3"):
+        tiny_backbone("whisper", last=4)

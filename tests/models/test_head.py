@@ -48,3 +48,14 @@ def test_shapes_and_dropout():
     assert not torch.equal(head(pooled), head(pooled))
     head.eval()
     assert torch.equal(head(pooled), head(pooled))
+
+
+def test_standardised_features_have_no_size_of_their_own():
+    torch.manual_seed(2)
+    head = ResidualHead(6, 3, width=8, layers=2).eval()
+    pooled = torch.randn(50, 6) * torch.logspace(-2, 2, 6) + torch.arange(6.0)
+    expected = head((pooled - pooled.mean(0)) / pooled.std(0))
+    head.standardise(pooled.mean(0), pooled.std(0))
+    torch.testing.assert_close(head(pooled), expected, atol=1e-4, rtol=1e-4)
+    head.standardise(torch.zeros(6), torch.zeros(6))  # features that never vary
+    assert head(pooled).isfinite().all()

@@ -155,7 +155,8 @@ def test_the_manifest_tells_how_it_came_about(bundle: Bundle) -> None:
 
 def test_the_fusion_is_calibrated_on_what_it_was_fitted_for(runs: Path, weights: Path, data: Path) -> None:
     """Both halves of the pairs hold every corpus: a fusion of one, calibrated on another, is all doubt."""
-    from emojudge.training.assemble import _fit_on_pairs, _HeldOut
+    from emojudge.training.assemble import _fit_on_pairs
+    from emojudge.training.heldout import HeldOut
 
     generator = np.random.default_rng(1)
     labels = np.tile(np.arange(3), 200)
@@ -164,9 +165,60 @@ def test_the_fusion_is_calibrated_on_what_it_was_fitted_for(runs: Path, weights:
     logits = generator.normal(size=(600, 8)).astype(np.float32)
     logits[np.arange(600), labels + 3 * (sources == "two")] += 1.5
     fusion = _fit_on_pairs(
-        _HeldOut(logits, labels, sources, {None}), _HeldOut(logits, labels, sources, {"en"}), seed=0
+        HeldOut(logits, labels, sources, {None}), HeldOut(logits, labels, sources, {"en"}), seed=0
     )
     assert 0.5 < fusion.temperature < 2.0
+
+
+def test_a_bundle_lends_its_words_to_another(bundle: Bundle, runs: Path, weights: Path, data: Path) -> None:
+    from emojudge.training.assemble import assemble
+
+    again = assemble(
+        runs / "again", "again", data, audio_run=runs / "audio", text_run=bundle.folder, weights=weights
+    )
+    for name in ("linguistic.onnx", "tokenizer.json"):
+        assert again.manifest.hashes[name] == bundle.manifest.hashes[name]
+    assert again.manifest.text == bundle.manifest.text
+    assert again.manifest.provenance["text"] == bundle.manifest.provenance["text"]
+    spoken = Recognizer(again)(data / "voices" / "5-sad-0.wav", transcript="so sad")
+    assert (spoken.emotion, spoken.modalities) == ("sad", ("audio", "text"))
+
+
+def test_a_corpus_that_was_heard_by_all_is_no_stranger(runs: Path, weights: Path, data: Path) -> None:
+    from emojudge.training.assemble import assemble
+
+    with pytest.raises(TrainingError, match="one without a corpus of the bundle's own run"):
+        assemble(
+            runs / "no", "no", data, audio_run=runs / "audio", strangers=[runs / "audio"], weights=weights
+        )
+
+
+def test_strangers_judge_the_corpus_that_they_never_heard(
+    runs: Path, weights: Path, data: Path, tmp_path: Path
+) -> None:
+    from emojudge.training.heldout import Run, voices
+    from emojudge.training.run import train
+
+    both, alone = recipe(tmp_path, "audio"), recipe(tmp_path, "audio")
+    (tmp_path / "data").mkdir()
+    shutil.copytree(data / "voices", tmp_path / "data" / "voices")
+    berlin = tmp_path / "data" / "emodb" / "wav"
+    berlin.mkdir(parents=True)
+    for speaker in ("03", "08", "09"):
+        for letter, emotion in (("W", "angry"), ("T", "sad"), ("N", "neutral")):
+            shutil.copyfile(data / "voices" / f"1-{emotion}-0.wav", berlin / f"{speaker}a01{letter}a.wav")
+    source = {"corpus": "emodb", "folder": "emodb", "holdout": {"dev": 0.34}}
+    short = both.training.model_copy(update={"epochs": 1})
+    sources = (*both.data, type(both.data[0]).model_validate(source))
+    both = both.model_copy(update={"data": sources, "training": short})
+    for name, made in (("both", both), ("alone", alone.model_copy(update={"training": short}))):
+        train(made, tmp_path / "data", tmp_path / name, weights)
+    run, stranger = (Run(tmp_path / name, tmp_path / "data", weights) for name in ("both", "alone"))
+    heard, mixed = voices(run), voices(run, [stranger])
+    counts = [{str(s): int(np.sum(h.sources == s)) for s in np.unique(h.sources)} for h in (heard, mixed)]
+    assert counts[0]["emodb:emodb"] == 2 * 3  # one speaker held out, each clip as it is and augmented
+    assert counts[1]["emodb:emodb"] == 2 * 9  # a stranger may judge all of it
+    assert counts[0]["table:voices"] == counts[1]["table:voices"]
 
 
 def test_runs_in_the_wrong_place_are_refused(runs: Path, weights: Path, data: Path, tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from emojudge.audio.decode import SAMPLE_RATE
 from emojudge.models.acoustic import AcousticModel
 from emojudge.models.linguistic import LinguisticModel
+from emojudge.models.whisper import WhisperBackbone
 
 OPSET = 18
 
@@ -21,17 +23,22 @@ class _Embedding(nn.Module):
         return self.model.embed(waveforms, lengths)
 
 
-def export_acoustic(model: AcousticModel, folder: Path, *, half: bool = False) -> None:
+def export_acoustic(
+    model: AcousticModel, folder: Path, *, half: bool = False, longest_seconds: float = 30.0
+) -> None:
     """Write `acoustic.onnx` (waveforms and lengths to pooled features) and `acoustic_head.onnx`.
 
     Args:
+        longest_seconds: of what the exported model is to hear; what only longer audio needs is left out.
         half: store weights as float16, computed in float32: half the size, no other speed.
     """
     model = model.eval().cpu()
+    if isinstance(model.backbone, WhisperBackbone):
+        model.backbone.shorten(longest_seconds)
     seconds = torch.randn(2, 32_000) * 0.1
     seconds[1, 24_000:] = 0
     batch = torch.export.Dim("batch", min=1, max=4096)
-    samples = torch.export.Dim("samples", min=1600, max=480_000)
+    samples = torch.export.Dim("samples", min=1600, max=int(longest_seconds * SAMPLE_RATE))
     _export(
         _Embedding(model).eval(),
         {"waveforms": seconds, "lengths": torch.tensor([32_000, 24_000])},

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emojudge.audio.decode import SAMPLE_RATE
+from emojudge.audio.windows import SHORTEST
 from emojudge.bundle.export import export_acoustic, export_linguistic
 from emojudge.bundle.format import (
     FORMAT,
@@ -28,7 +30,7 @@ def make_bundle(
     name: str,
     *,
     acoustic: tuple[AcousticModel, AcousticPart] | None = None,
-    linguistic: tuple[LinguisticModel, LinguisticPart, Path] | None = None,
+    linguistic: tuple[LinguisticModel, LinguisticPart, Path] | Bundle | None = None,
     fusion: Fusion | None = None,
     small: bool = False,
     licence: str = "Apache-2.0",
@@ -39,7 +41,8 @@ def make_bundle(
 
     Args:
         acoustic: the model and its part of the manifest.
-        linguistic: the model, its part of the manifest, and its `tokenizer.json`.
+        linguistic: the model, its part of the manifest, and its `tokenizer.json`; or another bundle, whose
+            model of the words is taken over as it is.
         small: float16 weights for audio, 8-bit ones for text.
         card: the model card, `README.md`.
     """
@@ -47,17 +50,25 @@ def make_bundle(
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     if acoustic:
-        export_acoustic(acoustic[0], temporary, half=small)
-    if linguistic:
-        export_linguistic(linguistic[0], temporary, quantise=small)
-        shutil.copyfile(linguistic[2], temporary / "tokenizer.json")
+        # The last window may be a little longer than the others, see `audio.windows`.
+        longest = acoustic[1].window_seconds + SHORTEST / SAMPLE_RATE
+        export_acoustic(acoustic[0], temporary, half=small, longest_seconds=longest)
+    text: LinguisticPart | None = None
+    if isinstance(linguistic, Bundle):
+        text = linguistic.manifest.text
+        for file in ("linguistic.onnx", "tokenizer.json"):
+            shutil.copyfile(linguistic.file(file), temporary / file)
+    elif linguistic:
+        model, text, tokenizer = linguistic
+        export_linguistic(model, temporary, quantise=small)
+        shutil.copyfile(tokenizer, temporary / "tokenizer.json")
     (temporary / "README.md").write_text(card, encoding="utf-8")
     manifest = Manifest(
         format=FORMAT,
         name=name,
         emotions=EMOTIONS,
         audio=acoustic[1] if acoustic else None,
-        text=linguistic[1] if linguistic else None,
+        text=text,
         fusion=fusion,
         licence=licence,
         provenance=provenance or {},

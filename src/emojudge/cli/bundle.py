@@ -56,7 +56,18 @@ def make(
         Path | None, typer.Option(metavar="RUN", help="The run folder of the voice's model.")
     ] = None,
     text: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="The run folder of the words' model.")
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="The run folder of the words' model, or a bundle, to take over its own."
+        ),
+    ] = None,
+    stranger: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="A run of the voice's recipe without one of its corpora: that corpus then calibrates, "
+            "as speech from elsewhere. May be repeated.",
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="What predictions call it; the folder's name by default.")
@@ -75,7 +86,14 @@ def make(
     with needing("train", "emojudge bundle make"):
         from emojudge.training.assemble import assemble
     bundle = assemble(
-        output, name or output.name, data, audio_run=audio, text_run=text, weights=weights, small=not full
+        output,
+        name or output.name,
+        data,
+        audio_run=audio,
+        text_run=text,
+        strangers=stranger or (),
+        weights=weights,
+        small=not full,
     )
     for line in _description(bundle):
         typer.echo(line)

@@ -33,6 +33,13 @@ def train(
         ),
     ],
     weights: WeightsFolder = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where frames of a frozen backbone are kept; runs may share it. Default: in the run folder.",
+        ),
+    ] = None,
     layout: Annotated[
         Summary | None,
         typer.Option("--format", "-f", help="Default: table on a terminal, else json.", show_default=False),
@@ -48,7 +55,7 @@ def train(
     started = time.monotonic()
     try:
         with _shown(settings.name) as progress:
-            metrics = _train(settings, data, output, weights, progress)
+            metrics = _train(settings, data, output, weights, progress, cache)
     except KeyboardInterrupt:
         say(f"interrupted; the same command goes on from the last checkpoint in {output}")
         raise typer.Exit(130) from None
@@ -68,12 +75,13 @@ def _train(
     output: Path,
     weights: Path | None,
     progress: Callable[[int, int, str], None],
+    cache: Path | None,
 ) -> dict[str, float]:
     from emojudge.cli.extras import needing
 
     with needing("train", "emojudge train"):
         from emojudge.training import run
-    return run.train(recipe, data, output, weights, progress).metrics
+    return run.train(recipe, data, output, weights, progress, cache).metrics
 
 
 @contextmanager

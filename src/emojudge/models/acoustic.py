@@ -17,6 +17,9 @@ class AcousticModel(nn.Module):
 
     Samples are float32 at 16 kHz; whatever lies beyond an item's length is ignored, so that an item's
     logits do not depend on the batch it fell into. Source: EmoJudge section 2.1.
+
+    Frames `(batch, frames, features)` that `encode` gave before are taken in the place of waveforms, with
+    their numbers as lengths: a backbone that is not trained need not run in every epoch.
     """
 
     EPSILON = 1e-6  # of full scale: keeps digital silence finite
@@ -54,14 +57,18 @@ class AcousticModel(nn.Module):
             deviation = (((waveforms - mean).square() * mask).sum(dim=1, keepdim=True) / count).sqrt()
         return (waveforms - mean) / (deviation + self.EPSILON) * mask
 
-    def embed(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+    def encode(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Hidden frames `(batch, frames, features)`, and how many of them are each item's, `(batch,)`."""
+        return self.backbone(self.normalise(waveforms, lengths), lengths), self.backbone.frames(lengths)
+
+    def embed(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Pooled features `(batch, 2 * features)`, what `--adapt` normalises and the head reads."""
-        hidden = self.backbone(self.normalise(waveforms, lengths), lengths)
-        pooled: Tensor = self.pooling(hidden, length_mask(self.backbone.frames(lengths), hidden.shape[1]))
+        hidden, frames = (inputs, lengths) if inputs.ndim == 3 else self.encode(inputs, lengths)
+        pooled: Tensor = self.pooling(hidden, length_mask(frames, hidden.shape[1]))
         return pooled
 
-    def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.embed(waveforms, lengths))
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.embed(inputs, lengths))
         return logits
 
     def penalty(self) -> Tensor:

@@ -51,7 +51,7 @@ def load_backbone(settings: BackboneSettings, weights: str | None = None) -> nn.
             expected="one of " + ", ".join(sorted(_KINDS)),
             advice=f"Did you mean {near[0]!r}?" if near else "",
         )
-    backbone: Any = _KINDS[settings.kind](weights or settings.weights, settings.layers)
+    backbone: Any = _KINDS[settings.kind](weights or settings.weights, settings.layers, settings.last)
     check_kind(backbone.encoder, settings.kind)
     backbone.freeze(settings.frozen_layers)
     loaded: nn.Module = backbone

@@ -23,7 +23,8 @@ class AttentiveStatisticsPooling(nn.Module):
     def __init__(self, features: int) -> None:
         super().__init__()
         self.hidden = nn.Linear(features, features)
-        self.attention = nn.Parameter(torch.randn(features) / features**0.5)
+        # Zeros: it starts as the plain mean and deviation, and learns only such attention as pays.
+        self.attention = nn.Parameter(torch.zeros(features))
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
         logits = torch.tanh(self.hidden(hidden)) @ self.attention

@@ -52,6 +52,19 @@ def check_depth(layers: int | None, available: int) -> int:
     return layers or available
 
 
+def check_last(last: int, layers: int) -> int:
+    """The number of last layers whose hidden states are taken.
+
+    Raises:
+        RecipeError: the encoder keeps fewer.
+    """
+    if last > layers:
+        raise RecipeError(
+            "backbone.last", found=str(last), expected=f"at most {layers}, the number of layers that are kept"
+        )
+    return last
+
+
 def _refusal(name: str, found: str) -> RecipeError:
     return RecipeError(
         "backbone.weights",

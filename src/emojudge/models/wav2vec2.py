@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
 from emojudge.models.padding import length_mask
-from emojudge.models.pretrained import check_depth, load_pretrained
+from emojudge.models.pretrained import check_depth, check_last, load_pretrained
 
 
 class MaskedGroupNorm(nn.GroupNorm):
@@ -33,14 +33,15 @@ class MaskedGroupNorm(nn.GroupNorm):
 class Wav2Vec2Backbone(nn.Module):
     """A `transformers` encoder of the wav2vec 2.0 family, with exact frame counts and no padding effect."""
 
-    def __init__(self, encoder: Any, layers: int | None = None) -> None:
+    def __init__(self, encoder: Any, layers: int | None = None, last: int = 1) -> None:
         super().__init__()
         self.encoder: Any = encoder
         config = encoder.config
-        self.features: int = config.hidden_size
         self._strides = list(zip(config.conv_kernel, config.conv_stride, strict=True))
         kept = check_depth(layers, len(encoder.encoder.layers))
         encoder.encoder.layers = encoder.encoder.layers[:kept]
+        self.last = check_last(last, kept)
+        self.features: int = last * config.hidden_size
         first = encoder.feature_extractor.conv_layers[0]
         self._group_norm: MaskedGroupNorm | None = None
         if isinstance(getattr(first, "layer_norm", None), nn.GroupNorm):
@@ -50,20 +51,20 @@ class Wav2Vec2Backbone(nn.Module):
             first.layer_norm = self._group_norm = masked
 
     @classmethod
-    def from_pretrained(cls, name: str, layers: int | None = None) -> Self:
+    def from_pretrained(cls, name: str, layers: int | None = None, last: int = 1) -> Self:
         """Load from a local folder, or from the Hub by name; never with remote code."""
         encoder = load_pretrained(AutoModel, name)
         encoder.config.apply_spec_augment = False
-        return cls(encoder, layers)
+        return cls(encoder, layers, last)
 
     @classmethod
-    def from_config(cls, config: Any, layers: int | None = None) -> Self:
+    def from_config(cls, config: Any, layers: int | None = None, last: int = 1) -> Self:
         """The architecture with random weights, from a configuration of `transformers` or its name."""
         if isinstance(config, str):
             config = AutoConfig.from_pretrained(config)
         config.apply_spec_augment = False
         encoder: Any = AutoModel
-        return cls(encoder.from_config(config), layers)
+        return cls(encoder.from_config(config), layers, last)
 
     def freeze(self, layers: int) -> None:
         """Stop training the convolutional front-end and the first `layers` transformer layers."""
@@ -72,6 +73,8 @@ class Wav2Vec2Backbone(nn.Module):
             self.encoder.feature_projection.requires_grad_(False)
         for layer in self.encoder.encoder.layers[:layers]:
             layer.requires_grad_(False)
+        if layers >= len(self.encoder.encoder.layers):
+            self.encoder.requires_grad_(False)
 
     def _convolved(self, lengths: Tensor, layers: int) -> Tensor:
         for kernel, stride in self._strides[:layers]:
@@ -90,5 +93,8 @@ class Wav2Vec2Backbone(nn.Module):
         if self._group_norm is not None:
             self._group_norm.frames = self._convolved(lengths, 1)
         mask = length_mask(lengths, waveforms.shape[1])
-        hidden: Tensor = self.encoder(waveforms, attention_mask=mask.long()).last_hidden_state
-        return hidden
+        encoded = self.encoder(waveforms, attention_mask=mask.long(), output_hidden_states=self.last > 1)
+        if self.last == 1:
+            hidden: Tensor = encoded.last_hidden_state
+            return hidden
+        return torch.cat(encoded.hidden_states[-self.last :], dim=2)

@@ -14,16 +14,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from torch import nn
+from torch import Tensor, nn
 
+from emojudge.bundle.make import embedding_statistics
 from emojudge.corpora import load_corpus
 from emojudge.corpora.splits import holdout
 from emojudge.errors import RecipeError, TrainingError
 from emojudge.models.acoustic import AcousticModel
 from emojudge.models.linguistic import LinguisticModel
-from emojudge.recipe import Recipe, Source
+from emojudge.recipe import AcousticSettings, Recipe, Source
 from emojudge.records import Utterance
 from emojudge.training.data import AudioData, Data, TextData, targets
+from emojudge.training.frames import FrameData, encode_views
+from emojudge.training.outputs import embeddings
 from emojudge.training.steps import output_count
 from emojudge.training.trainer import Progress, Trainer
 
@@ -37,6 +40,12 @@ class Split:
     utterances: list[Utterance]
     repeats: NDArray[np.float64]
     choices: NDArray[np.bool_]  # (items, 8): the emotions that an item's corpus has labels for
+    views: NDArray[np.int64]  # how often each is encoded ahead of training, see `training.frames`
+    sources: NDArray[np.str_]  # what each comes from: a corpus, and where it lies
+
+    def of(self, sources: set[str]) -> list[int]:
+        """The items' positions that come from these sources."""
+        return [at for at, source in enumerate(self.sources) if source in sources]
 
 
 @dataclass(frozen=True)
@@ -50,8 +59,14 @@ class Trained:
     train: Data
 
 
-def train(recipe: Recipe, data: Path, folder: Path, weights: Path | None = None,
-          progress: Progress = lambda done, steps, text: None) -> Trained:  # fmt: skip
+def train(
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    weights: Path | None = None,
+    progress: Progress = lambda done, steps, text: None,
+    cache: Path | None = None,
+) -> Trained:
     """Train the recipe's model, or go on where the run folder's last checkpoint stands.
 
     Args:
@@ -60,6 +75,7 @@ def train(recipe: Recipe, data: Path, folder: Path, weights: Path | None = None,
         folder: the run's own; it keeps the recipe, the environment, metrics, checkpoints.
         weights: folder in which the encoder's weights lie by the name in the recipe; without it the name is
             a path or a name on the Hub.
+        cache: where the frames of a frozen backbone are kept, which runs may share; None: in the run folder.
 
     Raises:
         RecipeError: the folder belongs to another recipe.
@@ -69,8 +85,10 @@ def train(recipe: Recipe, data: Path, folder: Path, weights: Path | None = None,
     _claim(folder, recipe)
     torch.manual_seed(recipe.training.seed)
     parts = {name: load_split(recipe, data, name) for name in ("train", "validation")}
-    model, make = model_and_data(recipe, weights)
+    model, make = model_and_data(recipe, weights, cache or folder / "frames", progress)
     train_data, validation_data = make(parts["train"], True), make(parts["validation"], False)
+    if isinstance(model, AcousticModel) and recipe.acoustic and recipe.acoustic.standardise:
+        standardise(model, train_data, parts["train"].repeats)
     trainer = Trainer(
         model,
         recipe.training,
@@ -90,17 +108,26 @@ def load_split(recipe: Recipe, data: Path, name: str) -> Split:
     utterances: list[Utterance] = []
     repeats: list[float] = []
     choices: list[NDArray[np.bool_]] = []
+    views: list[int] = []
+    sources: list[str] = []
     for source in recipe.data:
         chosen = [u for u in _source_split(source, data, name) if u.emotion or u.votes or u.attributes]
         utterances += chosen
         repeats += [source.repeat] * len(chosen)
+        views += [source.views] * len(chosen)
+        sources += [source_name(source)] * len(chosen)
         labelled = targets(chosen)[0].any(axis=0)
         choices.append(np.tile(labelled, (len(chosen), 1)))
     if not utterances:
         raise TrainingError(recipe.name, found=f"no labelled utterance in {name}", expected="at least one")
     together = np.concatenate(choices)
     together[:, ~together.any(axis=0)] = True  # an emotion that no corpus has is one that nothing shows
-    return Split(utterances, np.array(repeats), together)
+    return Split(utterances, np.array(repeats), together, np.array(views), np.array(sources))
+
+
+def source_name(source: Source) -> str:
+    """A corpus may come twice, such as two tables; with its folder it is one alone."""
+    return f"{source.corpus}:{source.folder}"
 
 
 def _source_split(source: Source, data: Path, name: str) -> list[Utterance]:
@@ -124,17 +151,31 @@ def _source_split(source: Source, data: Path, name: str) -> list[Utterance]:
     return [utterance for part in wanted for utterance in parts.get(part, [])]
 
 
-def model_and_data(recipe: Recipe, weights: Path | None) -> tuple[nn.Module, MakeData]:
+def model_and_data(
+    recipe: Recipe,
+    weights: Path | None,
+    cache: Path | None = None,
+    progress: Progress = lambda done, steps, text: None,
+) -> tuple[nn.Module, MakeData]:
     """The recipe's model with its pre-trained encoder, and what turns a split into its data.
 
     Args:
         weights: folder in which the recipe's `weights` are looked up; None: as the recipe names them.
+        cache: folder for the frames of a frozen backbone; None: recordings are encoded whenever they come.
     """
     outputs = output_count(recipe.tasks)
     if recipe.acoustic is not None and recipe.modality == "audio":
         settings = recipe.acoustic
         where = weights_at(settings.backbone.weights, weights)
         acoustic = AcousticModel.from_settings(settings, outputs, where)
+        kept = cache if settings.cache_frames else None
+        if kept and any(p.requires_grad for p in acoustic.backbone.parameters()):
+            raise RecipeError(
+                "acoustic.cache_frames",
+                found="a backbone that is trained",
+                expected="one that is frozen as a whole",
+                advice="Set backbone.frozen_layers to the number of its layers.",
+            )
 
         def make(split: Split, training: bool) -> Data:
             made = AudioData(
@@ -145,7 +186,7 @@ def model_and_data(recipe: Recipe, weights: Path | None) -> tuple[nn.Module, Mak
                 acoustic.mean.fill_(mean)
                 acoustic.deviation.fill_(deviation)
             made.choices = split.choices
-            return made
+            return made if kept is None else _encoded(acoustic, settings, split, training, kept, progress)
 
         return acoustic, make
     if recipe.linguistic is None:
@@ -175,6 +216,42 @@ def tokenizer_file(where: str) -> Path:
         return Path(cast(str, cached_file(where, "tokenizer.json")))
     except OSError as error:
         raise _no_tokenizer(where, error) from error
+
+
+def _encoded(
+    model: AcousticModel, settings: AcousticSettings, split: Split, training: bool, cache: Path,
+    progress: Progress,
+) -> FrameData:  # fmt: skip
+    """The split's frames; items of as many views are encoded together, which is how runs share them."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.eval().to(device)
+
+    def encode(waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        hidden, frames = model.encode(waveforms.to(device), lengths.to(device))
+        return hidden.cpu(), frames.cpu()
+
+    views = split.views if training else np.ones_like(split.views)
+    depends = settings.model_dump(include={"backbone", "normalisation", "max_seconds", "trim_db", "augment"})
+    clips, frames = [], []
+    order: list[NDArray[np.int64]] = []
+    for count in np.unique(views):
+        rows = np.flatnonzero(views == count)
+        augment = settings.augment and bool(count > 1)
+        items = [split.utterances[i] for i in rows]
+        group = AudioData(items, settings.max_seconds, augment, settings.trim_db)
+        group.choices = split.choices[rows]
+        normal = [float(model.mean), float(model.deviation)]
+        key = json.dumps([[u.id for u in items], depends, normal, version("emojudge")])
+        frames.append(encode_views(group, int(count), encode, cache, key, progress))
+        clips.append(group)
+        order.append(rows)
+    return FrameData(clips, frames, np.argsort(np.concatenate(order)))
+
+
+def standardise(model: AcousticModel, data: Data, repeats: NDArray[np.float64]) -> None:
+    """Bring the head's input to mean 0 and deviation 1 over the training split's clips as they are."""
+    mean, deviation = embedding_statistics(embeddings(model, data), repeats)
+    model.head.standardise(torch.tensor(mean), torch.tensor(deviation))
 
 
 def _tokenizer(where: str) -> Tokenizer:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 
+from emojudge.bundle.batches import in_order
 from emojudge.emotions import ATTRIBUTES, EMOTIONS
 from emojudge.errors import TrainingError
 from emojudge.evaluation.metrics import ccc, macro_f1, uar
@@ -116,18 +117,16 @@ class Trainer:
         """Outputs `(items, outputs)` in the items' own order, of the averaged weights where there are."""
         model = self.model if self._average is None else self._average.module
         model.eval()
-        outputs: list[NDArray[np.float32]] = []
-        order: list[NDArray[np.int64]] = []
         size = batch_size or max(1, self._settings.batch_size // self._settings.accumulation)
+
+        def run(indices: NDArray[np.int64]) -> NDArray[np.float32]:
+            batch = collate(data, indices)
+            logits = model(batch.inputs.to(self.device), batch.lengths.to(self.device))
+            given: NDArray[np.float32] = logits.float().cpu().numpy()
+            return given
+
         with torch.no_grad(), autocast(self._settings.precision, self.device.type):
-            for indices in sorted_batches(data.sizes, size):
-                batch = collate(data, indices)
-                logits = model(batch.inputs.to(self.device), batch.lengths.to(self.device))
-                outputs.append(logits.float().cpu().numpy())
-                order.append(indices)
-        in_order = np.empty_like(np.concatenate(outputs))
-        in_order[np.concatenate(order)] = np.concatenate(outputs)
-        return in_order
+            return in_order(sorted_batches(data.sizes, size), run)
 
     def _run_epoch(self, writer: SummaryWriter, progress: Progress) -> None:
         at = self._position

@@ -1,0 +1,147 @@
+"""Recordings as the frames of a frozen backbone: encoded once, before training, and read from disk since."""
+
+import copy
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import DataLoader, Dataset
+
+from emojudge.training.batching import sorted_batches
+from emojudge.training.data import AudioData
+
+Encode = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # as `AcousticModel.encode`
+Progress = Callable[[int, int, str], None]
+BATCH = 8  # clips that are encoded together
+WORKERS = 2  # processes that decode and augment meanwhile
+
+
+@dataclass(frozen=True)
+class Frames:
+    """One view of a list of clips: all frames `(frames, features)` in one file, and where each clip's are."""
+
+    values: NDArray[np.float16]
+    starts: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    def __getitem__(self, row: int) -> NDArray[np.float32]:
+        return self.values[self.starts[row] : self.starts[row] + self.counts[row]].astype(np.float32)
+
+
+class FrameData:
+    """Clips as hidden frames, each in one or more views: as it is, and augmented.
+
+    A seed draws one of an item's views, so that most epochs meet another version of a clip; without a seed it
+    is the clip as it is. Sizes are in frames.
+
+    Args:
+        clips, views: groups of clips and each group's views.
+        order: the items' order `(items,)`, as positions in the groups one after the other.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[AudioData],
+        views: Sequence[Sequence[Frames]],
+        order: NDArray[np.int64],
+    ) -> None:
+        self.emotions = np.concatenate([c.emotions for c in clips])[order]
+        self.attributes = np.concatenate([c.attributes for c in clips])[order]
+        self.choices = np.concatenate([c.choices for c in clips])[order]
+        self.sizes = np.concatenate([group[0].counts for group in views])[order]
+        items = [(group, row) for group in views for row in range(len(group[0].counts))]
+        self._items = [items[at] for at in order]
+
+    def subset(self, rows: NDArray[np.int64], choices: NDArray[np.bool_]) -> "FrameData":
+        """These items alone, in this order, whose labels could be any of `choices` `(8,)`: a fold."""
+        chosen = copy.copy(self)
+        chosen.emotions, chosen.attributes = self.emotions[rows], self.attributes[rows]
+        chosen.sizes, chosen.choices = self.sizes[rows], np.tile(choices, (len(rows), 1))
+        chosen._items = [self._items[row] for row in rows]
+        return chosen
+
+    def inputs(self, indices: NDArray[np.int64], seed: int | None) -> list[NDArray[np.generic]]:
+        generator = None if seed is None else np.random.default_rng(seed)
+        arrays: list[NDArray[np.generic]] = []
+        for index in indices:
+            views, row = self._items[int(index)]
+            arrays.append(views[0 if generator is None else int(generator.integers(len(views)))][row])
+        return arrays
+
+
+def encode_views(
+    clips: AudioData,
+    views: int,
+    encode: Encode,
+    folder: Path,
+    key: str,
+    progress: Progress = lambda done, steps, text: None,
+) -> list[Frames]:
+    """The clips' frames as they are and, from the second view on, augmented; what is on disk is not redone.
+
+    Args:
+        clips: recordings, which augment when a seed is given.
+        views: how many, at least 1.
+        folder: where the files lie, two a view; they may be deleted when nobody trains on them any more.
+        key: names whatever the frames depend on: clips, backbone, normalisation.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    for view in range(views):
+        name = hashlib.sha256(json.dumps([key, view]).encode()).hexdigest()[:24]
+        index = folder / f"{name}.index.npy"
+        if not index.exists():  # it is written last: without it, the frames are not complete
+            _write(clips, view or None, encode, index, progress)
+        starts, counts, features = np.load(index, allow_pickle=False)
+        shape = (int(counts.sum()), int(features[0]))
+        values = np.memmap(_values(index), dtype=np.float16, mode="r", shape=shape)
+        made.append(Frames(values, starts, counts))
+    return made
+
+
+def _values(index: Path) -> Path:
+    return index.with_name(index.name.replace(".index.npy", ".f16"))
+
+
+def _write(clips: AudioData, seed: int | None, encode: Encode, index: Path, progress: Progress) -> None:
+    order = list(sorted_batches(clips.sizes, BATCH))
+    loader = DataLoader(_Batches(clips, order, seed), batch_size=None, num_workers=WORKERS)
+    starts, counts = np.zeros((2, len(clips.sizes)), dtype=np.int64)
+    at, features = 0, 0
+    with _values(index).open("wb") as file, torch.inference_mode():
+        for done, (indices, (waveforms, lengths)) in enumerate(zip(order, loader, strict=True)):
+            hidden, frames = encode(waveforms, lengths)
+            features = hidden.shape[2]
+            for item, states, count in zip(indices, hidden, frames.tolist(), strict=True):
+                file.write(states[:count].half().numpy().tobytes())
+                starts[item], counts[item] = at, count
+                at += count
+            progress(done + 1, len(order), f"encoding, version {seed or 0} of the clips")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary = index.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        np.save(file, np.stack([starts, counts, np.full_like(counts, features)]))
+    os.replace(temporary, index)
+
+
+class _Batches(Dataset[tuple[Tensor, Tensor]]):
+    """Padded waveforms and their lengths, batch by batch."""
+
+    def __init__(self, clips: AudioData, order: list[NDArray[np.int64]], seed: int | None) -> None:
+        self._clips, self._order, self._seed = clips, order, seed
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, at: int) -> tuple[Tensor, Tensor]:
+        arrays = [torch.from_numpy(a) for a in self._clips.inputs(self._order[at], self._seed)]
+        return pad_sequence(arrays, batch_first=True), torch.tensor([len(a) for a in arrays])

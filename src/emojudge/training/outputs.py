@@ -1,0 +1,36 @@
+"""What a model makes of data, without training it: outputs and pooled features in the items' order."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from emojudge.bundle.batches import in_order
+from emojudge.models.acoustic import AcousticModel
+from emojudge.training.batching import sorted_batches
+from emojudge.training.data import Data, collate
+
+BATCH_SIZE = 32
+
+
+def outputs(model: nn.Module, data: Data, seed: int | None = None) -> NDArray[np.float32]:
+    """`(items, outputs)`, of augmented items when a seed is given, of a model in eval mode."""
+
+    def run(indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        batch = collate(data, indices, seed)
+        given: NDArray[np.float32] = model(batch.inputs, batch.lengths).numpy()
+        return given
+
+    with torch.no_grad():
+        return in_order(sorted_batches(data.sizes, BATCH_SIZE), run)
+
+
+def embeddings(model: AcousticModel, data: Data) -> NDArray[np.float32]:
+    """Pooled features `(items, features)`."""
+
+    class Embedding(nn.Module):
+        def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+            return model.embed(inputs, lengths)
+
+    model.eval()
+    return outputs(Embedding(), data)
