@@ -11,16 +11,19 @@ and dominance (1..7) in one stretch of speech, from the voice, the words, or bot
 package, runs on ONNX Runtime without network, and is licensed under {licence}.
 
 ## What it is
-- **Voice**: the first {layers} layers of OpenAI's Whisper base encoder (MIT), fine-tuned; attentive statistics
-  pooling; a residual head. Stored as float16, computed in float32. {audio_mb:.1f} MB.
+- **Voice**: the first {layers} layers of OpenAI's Whisper base encoder (MIT) as they are, the hidden states of the
+  last {last} side by side; attentive statistics pooling and a residual head, trained. Stored as float16, computed in
+  float32. {audio_mb:.1f} MB.
 - **Words**: all-MiniLM-L6-v2 (Apache-2.0), fine-tuned, its first token's vector, a linear output for eight
   emotions and three attributes. 8-bit weights. English only. {text_mb:.1f} MB.
 - **Fusion**: {fusion}
 - **Attributes**: the words' model predicts them; the voice has no open attribute labels, so its attributes are
   *derived* from its emotion scores with published mean coordinates of the emotion words (Russell & Mehrabian
   1977; contempt halfway between anger and disgust). `attributes_from` in every prediction says which it was.
-- **Calibration**: temperatures (voice {t_audio:.2f}, words {t_text:.2f}, both {t_fusion:.2f}) fitted on held-out
-  speakers and lines of the training corpora, half of the recordings through artificial channels.
+- **Calibration**: temperatures (voice {t_audio:.2f}, words {t_text:.2f}, both {t_fusion:.2f}). Those with a voice are
+  for speech from elsewhere: EMO-DB is judged by a model that never heard it, EmoGator by the bundle's own on
+  held-out contributors, half of the recordings through artificial channels. On speech like EMO-DB's the scores
+  are therefore too modest. The words' is fitted on held-out lines.
 
 ## What it was trained on
 | corpus | what | licence | used for |
@@ -50,7 +53,7 @@ Written by `python -m benchmarks report`; RAVDESS (English) and nEMO (Polish) we
 - Not for languages or voices that were not tested: children, elderly people, accents, dysarthria. The voice model
   has heard German actors and wordless English-speaking contributors; differences between groups are not measured.
 - Contempt and surprise in speech are weak; neutral words pull a fused score towards neutral.
-- Scores are calibrated on the corpora above and are over-confident on what is far from them.
+- Scores are calibrated with acted speech and vocal bursts; how well they fit everyday speech is not known.
 """
 
 
@@ -66,6 +69,7 @@ def render(folder: Path, table: list[str]) -> str:
         name=manifest["name"],
         licence=manifest["licence"],
         layers=recipe["acoustic"]["backbone"]["layers"],
+        last=recipe["acoustic"]["backbone"]["last"],
         audio_mb=megabytes("acoustic.onnx", "acoustic_head.onnx"),
         text_mb=megabytes("linguistic.onnx"),
         fusion=manifest["fusion"]["method"],

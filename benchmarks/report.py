@@ -52,10 +52,6 @@ def run(arguments: argparse.Namespace) -> None:
         "- EMO-DB's folds train the recipe `recipes/emodb/frozen.yaml` on nine speakers and test on the tenth; "
         "the embedded bundle has heard eight of the ten, so it is not tested there.",
         "",
-        "- The embedded voice model was trained on clips with their quiet ends, which tell the corpora apart; "
-        "explanation/choices.md has what that costs on held-out speakers. Recipes can cut them now; the next "
-        "bundle is to be trained that way.",
-        "",
         "## Confusions",
         "",
         *_confusions(figures["accuracy"]),
