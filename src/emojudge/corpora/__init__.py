@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from emojudge.corpora import emobank, emodb, emogator, goemotions, nemo, ravdess, table, xed
+from emojudge.corpora import emobank, emodb, emogator, goemotions, msp_podcast, nemo, ravdess, table, xed
 from emojudge.corpora.reading import some
 from emojudge.errors import CorpusError
 from emojudge.records import Utterance
@@ -23,6 +23,7 @@ _READERS: dict[str, Reader] = {
     "emodb": emodb.load,
     "emogator": emogator.load,
     "goemotions": goemotions.load,
+    "msp_podcast": msp_podcast.load,
     "nemo": nemo.load,
     "ravdess": ravdess.load,
     "table": table.load,
