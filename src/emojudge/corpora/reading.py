@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from emojudge.emotions import EMOTIONS, Emotion
+from emojudge.emotions import EMOTIONS, SCALE_MAX, SCALE_MIN, Emotion
 from emojudge.errors import CorpusError
 from emojudge.records import Utterance
 
@@ -96,6 +96,20 @@ def find_file(folder: Path, names: Iterable[str]) -> Path:
     raise CorpusError(folder, found=found, expected=" or ".join(tried), advice="Name the folder of the copy.")
 
 
+def find_folder(folder: Path, names: Iterable[str]) -> Path:
+    """The first of the names that is a folder in the folder.
+
+    Raises:
+        CorpusError: none of them is there.
+    """
+    tried = list(names)
+    for name in tried:
+        if (folder / name).is_dir():
+            return folder / name
+    found = "no such folder in it" if folder.is_dir() else "no such folder"
+    raise CorpusError(folder, found=found, expected=" or ".join(tried), advice="Name the folder of the copy.")
+
+
 def read_text(path: Path) -> str:
     """A file's text, which is UTF-8 with or without a byte order mark.
 
@@ -147,6 +161,24 @@ def read_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[int, dict[str,
         raise CorpusError(
             f"{path}:{reader.line_num}", found=str(error), expected="a well-formed table"
         ) from error
+
+
+def rescaled(where: str, column: str, text: str, low: float, high: float) -> float:
+    """A rating on another scale as one on 1..7; `where` and `column` stand for it in errors.
+
+    >>> rescaled("a.csv:2", "V", "2", low=1, high=5)
+    2.5
+
+    Raises:
+        CorpusError: what is no number from `low` to `high`.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise CorpusError(where, found=f"{column} = {text!r}", expected=f"a number from {low:g} to {high:g}")
+    return SCALE_MIN + (value - low) * (SCALE_MAX - SCALE_MIN) / (high - low)
 
 
 def target(emotions: Iterable[Emotion | None]) -> tuple[Emotion | None, dict[Emotion, float] | None]:
