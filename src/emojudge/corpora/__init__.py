@@ -102,7 +102,11 @@ def _reader(name: str) -> Reader:
             ) from error
         return loaded
     near = difflib.get_close_matches(name, corpus_names(), n=1)
-    advice = f"Did you mean {near[0]!r}?" if near else "Use 'table' for a CSV, TSV or JSONL file of your own."
+    advice = (
+        f"Did you mean {near[0]!r}?"
+        if near
+        else "Use 'table' for a CSV, TSV, JSONL or Parquet file of your own."
+    )
     raise CorpusError(name, found="an unknown corpus", expected=", ".join(corpus_names()), advice=advice)
 
 
