@@ -1,7 +1,7 @@
 """Small corpora in the layout of each release of MSP-Podcast: nobody needs the licence to run the tests.
 
 `write_release(folder, release, clips)` writes the files of a release as they are published; `clips()` makes a
-few clips of noise with raters. `benchmarks/as_msp.py` writes real speech with the same function.
+few clips of noise with raters. `python -m benchmarks as_msp` writes real speech with the same function.
 """
 
 import csv
@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from emojudge.audio.decode import decode
 from emojudge.emotions import EMOTIONS, LETTERS
 
 RATE = 16_000  # Hz, of every release's recordings
@@ -38,7 +39,7 @@ class Clip:
     """One recording with its labels; `split` in the words of the challenge: Train, Development, Test1 ..."""
 
     name: str  # MSP-PODCAST_0001_0008, without a suffix
-    samples: NDArray[np.float32]  # (samples,), mono at RATE
+    samples: NDArray[np.float32] | Path  # (samples,), mono at RATE; or any recording, decoded when written
     split: str = "Train"
     speaker: str = "Unknown"
     gender: str = "Unknown"
@@ -48,6 +49,9 @@ class Clip:
     @property
     def file(self) -> str:
         return f"{self.name}.wav"
+
+    def sound(self) -> NDArray[np.float32]:
+        return decode(self.samples).samples if isinstance(self.samples, Path) else self.samples
 
     @property
     def consensus(self) -> str:
@@ -149,13 +153,13 @@ def write_release(folder: Path, release: str, items: Iterable[Clip], *, as_json:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for clip in kept:
         if clip.name not in layout.missing:
-            soundfile.write(folder / layout.audio / clip.file, clip.samples, RATE, subtype="PCM_16")
+            soundfile.write(folder / layout.audio / clip.file, clip.sound(), RATE, subtype="PCM_16")
     for clip in labelled:
         if clip.transcript is not None:
             text = folder / "Transcripts" / f"{clip.name}.txt"
             text.write_text(clip.transcript + "\n", encoding="utf-8")
     if layout.alignments:
-        _write_alignments(folder / "ForceAligned", labelled)
+        _write_alignments(folder / "ForceAligned", folder / layout.audio, labelled)
     _write_partitions(folder / layout.partitions, layout, kept)
     _write_speakers(folder / "Speaker_ids.txt", labelled)
     labels = folder / layout.labels
@@ -263,12 +267,14 @@ def _write_speakers(path: Path, items: list[Clip]) -> None:
     path.write_text("".join([*lines, *(f"{c.file}; {c.speaker}\n" for c in items)]), encoding="utf-8")
 
 
-def _write_alignments(folder: Path, items: list[Clip]) -> None:
+def _write_alignments(folder: Path, audio: Path, items: list[Clip]) -> None:
     """Words at equal distances over the clip, after a tenth of it in silence, in Praat's long format."""
     folder.mkdir(exist_ok=True)
     for clip in items:
         words = (clip.transcript or "").split()
-        seconds = len(clip.samples) / RATE
+        if not (audio / clip.file).exists():
+            continue
+        seconds = soundfile.info(str(audio / clip.file)).duration
         edges = np.linspace(0.1 * seconds, seconds, len(words) + 1)
         stretches = [(0.0, edges[0], ""), *zip(edges, edges[1:], words, strict=False)]
         tiers = [_tier(1, "words", stretches, seconds), _tier(2, "phones", [(0.0, seconds, "sil")], seconds)]
