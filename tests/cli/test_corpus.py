@@ -70,6 +70,20 @@ def test_stats_in_every_format(run: Run, copy: Path) -> None:
     assert "4   12.50 %" in table
 
 
+def test_a_table_with_columns_of_other_names(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("words,EmoClass,who,Split_Set\nhm,A,anna,train\noh,X,anna,dev\n")
+    columns = ("transcript=words", "emotion=EmoClass", "speaker=who", "split=Split_Set")
+    mapped = [part for column in columns for part in ("--column", column)]
+    result = run("corpus", "stats", path, "--corpus", "table", *mapped)
+    assert json.loads(result.stdout)["train"]["angry"] == 1
+    assert "1 rows kept without an emotion: 'X' (1)" in result.stderr
+    result = run("corpus", "check", path, "--corpus", "table", *mapped)
+    assert json.loads(result.stdout)[0]["kind"] == "speaker in several splits"
+    result = run("corpus", "stats", path, "--corpus", "table", "--column", "words")
+    assert (result.exit_code, "expected OURS=THEIRS" in result.stderr) == (2, True)
+
+
 def test_what_a_reader_warns_of_is_said(run: Run, copy: Path) -> None:
     (copy / "Audios" / LOST).unlink()
     result = run("corpus", "stats", copy)

@@ -29,6 +29,14 @@ Folder = Annotated[
 Corpus = Annotated[
     str, typer.Option(metavar="NAME", help="Which corpus it is: msp_podcast, crema_d, table ...")
 ]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="OURS=THEIRS",
+        help="For a table: one of its columns by our name, such as emotion=EmoClass; may be repeated.",
+    ),
+]
 Layout = Annotated[
     Tabular | None,
     typer.Option("--format", "-f", help="Default: table on a terminal, else json.", show_default=False),
@@ -39,6 +47,7 @@ Layout = Annotated[
 def check(
     folder: Folder,
     corpus: Corpus = "msp_podcast",
+    columns: Columns = None,
     deep: Annotated[
         bool, typer.Option("--deep", help="Decode every recording, and read every alignment.")
     ] = False,
@@ -50,8 +59,8 @@ def check(
     """
     from emojudge.corpora.check import check as look
 
-    with _shown() as progress:
-        findings = look(corpus, folder, deep=deep, progress=progress)
+    with _warnings_said(), _shown() as progress:
+        findings = look(corpus, folder, deep=deep, progress=progress, **_options(columns))
     _print_findings(findings, _chosen(layout))
     faults = [finding for finding in findings if finding.level == "fault"]
     if faults:
@@ -61,11 +70,13 @@ def check(
 
 
 @app.command("stats")
-def stats(folder: Folder, corpus: Corpus = "msp_podcast", layout: Layout = None) -> None:
+def stats(
+    folder: Folder, corpus: Corpus = "msp_podcast", columns: Columns = None, layout: Layout = None
+) -> None:
     """Count the utterances of each emotion in each split, as in Table 1 of the paper."""
     from emojudge.corpora.statistics import count as counted
 
-    counts = counted(_load(corpus, folder))
+    counts = counted(_load(corpus, folder, columns))
     chosen = _chosen(layout)
     if chosen is Tabular.JSON:
         typer.echo(json.dumps({split: counts[split].figures() for split in counts}, indent=1))
@@ -87,6 +98,7 @@ def split(
         ),
     ],
     corpus: Corpus = "msp_podcast",
+    columns: Columns = None,
     folds: Annotated[
         int | None, typer.Option(metavar="N", help="Divide the speakers into so many folds instead.", min=2)
     ] = None,
@@ -116,7 +128,7 @@ def split(
         raise EmojudgeError(
             output, found=f"the suffix {output.suffix!r}", expected="a name that ends in .csv"
         )
-    utterances = _load(corpus, folder)
+    utterances = _load(corpus, folder, columns)
     bare = [u.id for u in utterances if u.audio is None and u.transcript is None]
     if bare:
         say(f"left out {count(len(bare), 'utterance')} with neither recording nor transcript")
@@ -134,17 +146,39 @@ def split(
     say(f"wrote {output}")
 
 
-def _load(corpus: str, folder: Path) -> "list[Utterance]":
-    """The corpus; what its reader warns of is said."""
-    import logging
-
+def _load(corpus: str, folder: Path, columns: list[str] | None) -> "list[Utterance]":
     from emojudge.corpora import load_corpus
+
+    with _warnings_said():
+        return load_corpus(corpus, folder, **_options(columns))
+
+
+def _options(columns: list[str] | None) -> dict[str, dict[str, str]]:
+    """What the reader is told beside the folder.
+
+    Raises:
+        EmojudgeError: a column without `=`.
+    """
+    from emojudge.errors import EmojudgeError
+
+    if not columns:
+        return {}
+    for column in columns:
+        if "=" not in column:
+            raise EmojudgeError("--column", found=repr(column), expected="OURS=THEIRS, as emotion=EmoClass")
+    return {"columns": dict(column.split("=", 1) for column in columns)}
+
+
+@contextmanager
+def _warnings_said() -> Iterator[None]:
+    """What readers warn of becomes lines on stderr, as all else that is said."""
+    import logging
 
     handler = logging.StreamHandler(_Said())
     logger = logging.getLogger("emojudge.corpora")
     logger.addHandler(handler)
     try:
-        return load_corpus(corpus, folder)
+        yield
     finally:
         logger.removeHandler(handler)
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emojudge.audio.decode import decode
 from emojudge.audio.header import read_header
-from emojudge.corpora import load_corpus, table
+from emojudge.corpora import load_corpus
 from emojudge.corpora.findings import Finding, Findings, several
 from emojudge.corpora.msp_check import check_msp_podcast
 from emojudge.errors import AudioError, CorpusError, MissingExtraError
@@ -22,7 +23,12 @@ _SHARED_SPEAKERS = frozenset({"meld"})  # the same characters in all splits, as 
 
 
 def check(
-    name: str, folder: Path, *, deep: bool = False, progress: Progress = lambda done, total: None
+    name: str,
+    folder: Path,
+    *,
+    deep: bool = False,
+    progress: Progress = lambda done, total: None,
+    **options: Any,
 ) -> list[Finding]:
     """Look through a copy of a corpus; faults first, then notes. Nothing is changed.
 
@@ -34,6 +40,7 @@ def check(
         folder: where the copy lies; for `table` the file itself will do.
         deep: decode every recording, which also finds damage inside, silence, and the same sound twice.
         progress: called as recordings are done.
+        options: what the corpus's reader takes, such as `columns` of `table`.
 
     Raises:
         CorpusError: an unknown corpus, or a folder that is not there.
@@ -44,15 +51,18 @@ def check(
     if name == "msp_podcast":
         recordings, rate = check_msp_podcast(folder, findings, deep), 16_000
     else:
-        recordings, rate = _check_utterances(name, folder, findings), None
+        recordings, rate = _check_utterances(name, folder, findings, options), None
     _check_recordings(recordings, rate, findings, deep, progress)
     return findings.all()
 
 
-def _check_utterances(name: str, folder: Path, findings: Findings) -> dict[str, Path]:
+def _check_utterances(
+    name: str, folder: Path, findings: Findings, options: Mapping[str, Any]
+) -> dict[str, Path]:
     """Checks what a reader gives; the recordings that are there, by id."""
     try:
-        utterances = table.load(folder, keep_missing=True) if name == "table" else load_corpus(name, folder)
+        kept = {"keep_missing": True} if name == "table" else {}
+        utterances = load_corpus(name, folder, **kept, **options)
     except CorpusError as error:
         if error.where == name:
             raise

@@ -35,9 +35,9 @@ KINDS: dict[str, tuple[Level, str]] = {  # in the order they are told; what was 
     "damaged alignment": ("fault", "a TextGrid; copy it again"),
     "known to be missing": ("note", "release 2.0 does not hold it"),
     "hidden labels": ("note", "Test3 is published without labels"),
-    "unknown speaker": ("note", "a speaker; folds by speaker leave these out"),
+    "unknown speaker": ("note", "folds by speaker leave these out"),
     "shared speaker": ("note", "the same people speak in several splits of this corpus"),
-    "no emotion": ("note", "a label among the eight; these are not trained on for emotion"),
+    "no emotion": ("note", "their label is none of the eight; they are not trained on for emotion"),
 }
 
 
