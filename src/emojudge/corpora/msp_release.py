@@ -1,14 +1,13 @@
 """What lies where in a copy of MSP-Podcast, whichever release: folders, files, and their rows as written."""
 
 import json
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from emojudge.corpora.reading import AUDIO_SUFFIXES, read_rows, read_text
+from emojudge.corpora.reading import AUDIO_SUFFIXES, files_under, read_rows, read_text
 from emojudge.emotions import LETTERS
 from emojudge.errors import CorpusError
 
@@ -145,17 +144,9 @@ def _first(entries: dict[str, Path], names: list[str]) -> Path | None:
     return next((entries[name] for name in names if name in entries), None)
 
 
-def _by_stem(folder: Path | None, suffixes: frozenset[str] | set[str]) -> dict[str, Path]:
+def _by_stem(folder: Path | None, suffixes: Collection[str]) -> dict[str, Path]:
     """The files of these suffixes in and under a folder; read in one go, for there are 200,000 of them."""
-    found: dict[str, Path] = {}
-    if folder is None:
-        return found
-    for place, _, names in os.walk(folder, followlinks=True):
-        for name in sorted(names):
-            stem, suffix = os.path.splitext(name)
-            if suffix.lower() in suffixes and not name.startswith("."):
-                found.setdefault(stem, Path(place, name))
-    return found
+    return {path.stem: path for path in files_under(folder, suffixes)} if folder is not None else {}
 
 
 def _pairs(path: Path | None) -> Iterator[tuple[str, str]]:
@@ -178,7 +169,12 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     for number, (name, entry) in enumerate(read_json(path).items(), start=1):
         if not isinstance(entry, dict):
             raise CorpusError(f"{path}:{name}", found=type(entry).__name__, expected="an object of labels")
-        yield number, {"FileName": name, **{key: str(value) for key, value in entry.items()}}
+        yield number, {"FileName": name, **as_text(entry)}
+
+
+def as_text(entry: Mapping[str, object]) -> dict[str, str]:
+    """A JSON entry's values as a table's cells: null is empty."""
+    return {key: "" if value is None else str(value) for key, value in entry.items()}
 
 
 def read_json(path: Path) -> dict[str, object]:

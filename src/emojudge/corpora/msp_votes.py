@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emojudge.corpora.msp_release import NO_AGREEMENT, OTHER, read_json
+from emojudge.corpora.msp_release import NO_AGREEMENT, OTHER, as_text, read_json
 from emojudge.corpora.reading import read_rows
 from emojudge.emotions import EMOTIONS, LETTERS, Emotion
 from emojudge.errors import CorpusError
@@ -113,8 +113,7 @@ def _from_json(path: Path) -> Iterator[tuple[str, Annotation]]:
         for rater, row in raters.items() if isinstance(raters, dict) else [("", None)]:
             if not isinstance(row, dict):
                 raise CorpusError(f"{path}:{name}", found=repr(raters)[:60], expected="an object by rater")
-            fields = {key: str(value) for key, value in row.items()}
-            yield name, _from_fields(f"{path}:{name}", rater, fields)
+            yield name, _from_fields(f"{path}:{name}", rater, as_text(row))
 
 
 def _from_text(where: str, text: str) -> Annotation:
