@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("accuracy", "folds", "footprint", "report", "picture")
+NAMES = ("accuracy", "as_msp", "folds", "footprint", "report", "picture")
 
 
 def main() -> None:
@@ -18,6 +18,10 @@ def main() -> None:
     parser.add_argument("--corpora", type=Path, help="folder that holds emodb, ravdess, nemo …")
     parser.add_argument("--weights", type=Path, help="folder that holds pre-trained encoders (folds)")
     parser.add_argument("--bundle", type=Path, help="a bundle instead of the embedded one")
+    parser.add_argument("--output", type=Path, help="folder to write MSP-Podcast's layout to (as_msp)")
+    parser.add_argument("--release", default="challenge", help="whose layout it is: 1.6 ... 2.0 (as_msp)")
+    parser.add_argument("--names", nargs="+", help="which of the corpora, by folder; default: all (as_msp)")
+    parser.add_argument("--most", type=int, help="at most so many clips of an emotion in a split (as_msp)")
     arguments = parser.parse_args()
     measured = importlib.import_module(f"benchmarks.{arguments.name}").run(arguments)
     if measured is None:

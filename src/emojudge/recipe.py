@@ -33,6 +33,9 @@ class Source(Section):
     # For corpora without splits: these fractions of the speakers, drawn with this seed, are held out.
     holdout: dict[str, float] = {}
     holdout_seed: int = Field(default=0, ge=0)
+    # What is learnt from where a corpus has both: its raters' votes, also those without a majority, or the
+    # consensus alone (the paper). Validation is against the consensus either way.
+    labels: Literal["votes", "consensus"] = "votes"
     columns: dict[str, str] = {}  # for `table`: our name → the file's name
     # 0.25: every epoch reads another random quarter; 4: every epoch reads all of it four times.
     repeat: float = Field(default=1.0, gt=0)

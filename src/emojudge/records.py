@@ -53,8 +53,17 @@ class Utterance(Record):
     language: str | None = None
     split: str | None = None
     emotion: Emotion | None = None
-    votes: dict[Emotion, float] | None = None  # soft targets, summing to 1
+    # The corpus's own label in words, where it is none of the eight: "no agreement", "other", "excited" ...
+    label: str | None = None
+    votes: dict[Emotion, float] | None = (
+        None  # soft targets, summing to 1: of the raters who named an emotion
+    )
+    other_votes: float | None = Field(
+        default=None, ge=0, le=1
+    )  # the share of raters who named none of the eight
+    secondary: dict[str, float] | None = None  # the share of raters who ticked this too, such as "concerned"
     attributes: Attributes | None = None
+    words_per_second: float | None = Field(default=None, gt=0)  # from an alignment, pauses included
 
 
 class Opinion(Record):

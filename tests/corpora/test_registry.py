@@ -41,6 +41,7 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_every_reader_of_ours_is_named():
     ours = {"emobank", "emodb", "emogator", "goemotions", "nemo", "ravdess", "table", "xed"}
+    ours |= {"crema_d", "iemocap", "meld", "msp_podcast"}
     assert ours <= set(corpus_names())
     assert corpus_names() == sorted(corpus_names())
 
@@ -59,7 +60,7 @@ def test_unknown_name_with_did_you_mean(name: str, meant: str, tmp_path: Path):
 
 
 def test_unknown_name_without_a_near_one(tmp_path: Path):
-    with pytest.raises(CorpusError, match=r"emobank, emodb.*Use 'table'"):
+    with pytest.raises(CorpusError, match=r"crema_d, emobank, emodb.*Use 'table'"):
         load_corpus("qqqqqq", tmp_path)
 
 
@@ -76,6 +77,10 @@ def test_missing_folder(tmp_path: Path):
 
 def test_empty_folder_says_what_was_expected(tmp_path: Path):
     expected = {
+        "crema_d": "AudioWAV",
+        "iemocap": "Session1",
+        "meld": r"train_sent_emo\.csv",
+        "msp_podcast": r"labels_consensus\.csv",
         "emobank": r"emobank\.csv",
         "emodb": "03a01Fa",
         "emogator": "000001-02-1",

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emojudge.corpora import table
-from emojudge.errors import CorpusError
+from emojudge.errors import CorpusError, MissingExtraError
 
 MANIFEST = """file,speaker,sex,emotion,original_label,language,transcript,extra,seconds
 audio/03/a.flac,emodb:03,m,happy,happiness,de,"Heute, sagt er.",x=1,1.898
@@ -27,6 +28,60 @@ def manifest(place) -> Path:
 def write(folder: Path, content: str, name: str = "t.csv") -> Path:
     (folder / name).write_text(content, encoding="utf-8", newline="")
     return folder / name
+
+
+def write_parquet(path: Path, rows: list[dict[str, object]]) -> Path:
+    arrow = pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
+    from pyarrow import parquet
+
+    parquet.write_table(arrow.Table.from_pylist(rows), path)
+    return path
+
+
+def test_parquet_names_the_row_that_is_at_fault(tmp_path: Path):
+    path = write_parquet(tmp_path / "t.parquet", [{"text": "fine", "sex": "f"}, {"text": "hm", "sex": "q"}])
+    with pytest.raises(CorpusError, match=r"t\.parquet:2: found the gender 'q'"):
+        table.load(path)
+
+
+def test_parquet_in_dictionary_columns_and_with_nothing_in_it(tmp_path: Path):
+    arrow = pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
+    from pyarrow import parquet
+
+    labels = arrow.array(["joy", None, "sad"]).dictionary_encode()
+    parquet.write_table(arrow.table({"text": ["a", "b", "c"], "emotion": labels}), tmp_path / "t.parquet")
+    assert [u.emotion for u in table.load(tmp_path / "t.parquet")] == ["happy", None, "sad"]
+
+
+def test_parquet_without_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "t.parquet").touch()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"emojudge\[parquet\]"):
+        table.load(tmp_path / "t.parquet")
+
+
+def test_votes_as_numbers_or_shares(tmp_path: Path):
+    content = (
+        "text,vote_angry,vote_sad,other_votes,label,words_per_second\na,3,1,0.2,no agreement,2.5\nb,,,,,\n"
+    )
+    first, second = table.load(write(tmp_path, content))
+    assert (first.votes, first.other_votes) == ({"angry": 0.75, "sad": 0.25}, 0.2)
+    assert (first.label, first.words_per_second) == ("no agreement", 2.5)
+    assert (second.votes, second.other_votes, second.label, second.words_per_second) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "fault"),
+    [
+        ("vote_sad", "-1", "a number from 0 to inf"),
+        ("vote_sad", "inf", "a number from 0 to inf"),
+        ("other_votes", "2", "a number from 0 to 1"),
+        ("words_per_second", "fast", "a number from"),
+    ],
+)
+def test_faulty_numbers(column: str, value: str, fault: str, tmp_path: Path):
+    with pytest.raises(CorpusError, match=rf"t\.csv:2: found {column} = '{value}'; expected {fault}"):
+        table.load(write(tmp_path, f"text,{column}\na,{value}\n"))
 
 
 def test_manifest(manifest: Path):
@@ -53,7 +108,7 @@ COLUMNS = "id,speaker,gender,emotion,valence,arousal,dominance,text,language,spl
 VALUES = "u1,s1,Female,U,1,4.5,7,Oh!,en,dev"
 
 
-@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
 def test_every_column_in_every_format(kind: str, tmp_path: Path):
     lines = [COLUMNS, VALUES]
     if kind == "jsonl":
@@ -61,7 +116,12 @@ def test_every_column_in_every_format(kind: str, tmp_path: Path):
         lines = [json.dumps(row | {"valence": 1, "arousal": 4.5, "dominance": 7, "ignored": [1]}), ""]
     separator = "\t" if kind == "tsv" else ","
     content = "\ufeff" + "\r\n".join(lines if kind == "jsonl" else [x.replace(",", separator) for x in lines])
-    (utterance,) = table.load(write(tmp_path, content, f"t.{kind}"))
+    path = write(tmp_path, content, f"t.{kind}")
+    if kind == "parquet":
+        row = dict(zip(COLUMNS.split(","), VALUES.split(","), strict=True))
+        numbers = {"valence": 1, "arousal": 4.5, "dominance": 7.0}
+        write_parquet(path, [row | numbers | {"audio": {"bytes": b"RIFF", "path": "a.wav"}, "raw": b"RIFF"}])
+    (utterance,) = table.load(path)
     assert utterance.model_dump(exclude_none=True) == {
         "id": "u1",
         "speaker": "s1",
@@ -108,6 +168,7 @@ def test_unknown_labels_are_kept_and_counted(tmp_path: Path, caplog):
     content = "text,emotion\na,boredom\nb,sad\nc,\nd,boredom\ne,awe\n"
     read = table.load(write(tmp_path, content))
     assert [u.emotion for u in read] == [None, "sad", None, None, None]
+    assert [u.label for u in read] == ["boredom", None, None, "boredom", "awe"]
     assert "3 rows kept without an emotion: 'boredom' (2), 'awe' (1)" in caplog.text
 
 
@@ -183,15 +244,16 @@ def test_faulty_table(content: str, fault: str, tmp_path: Path):
 def test_what_is_not_a_table(tmp_path: Path):
     for name, found in (("t.xlsx", r"a \.xlsx file"), ("nowhere.csv", "no such file")):
         (tmp_path / "t.xlsx").touch()
-        with pytest.raises(CorpusError, match=rf"{found}.*\.csv, \.tsv, \.jsonl"):
+        with pytest.raises(CorpusError, match=rf"{found}.*\.csv, \.tsv, \.jsonl, \.parquet"):
             table.load(tmp_path / name)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    kind=st.sampled_from(["csv", "tsv", "jsonl"]),
+    kind=st.sampled_from(["csv", "tsv", "jsonl", "parquet"]),
     content=st.one_of(
         st.binary(max_size=80),
+        st.binary(max_size=40).map(lambda junk: b"PAR1" + junk + b"PAR1"),
         st.text(alphabet='text,emotion\t\n\r"{}[]:\x00\u2028é1.', max_size=80).map(str.encode),
         st.lists(st.text(max_size=9), max_size=5).map(lambda rows: "text\n".join(["", *rows]).encode()),
     ),

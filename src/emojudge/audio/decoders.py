@@ -18,6 +18,7 @@ from emojudge.errors import AudioError, MissingExtraError
 EXPECTED = "a recording (WAV, FLAC, OGG, Opus, MP3, AIFF, M4A, MP4, WebM or AAC)"
 BLOCK = 4_096  # frames per block; a decoder that fails in the middle of a file loses at most one
 PLACEHOLDER_BYTES = 0x7FFF_0000  # data lengths from here on are what a program writes that does not know yet
+UNKNOWN_FRAMES = 2**62  # from here on, libsndfile's count says that it does not know
 FARTHEST = 2**40  # bytes; a decoder that seeks beyond believes a damaged header
 OGG_PAGE_BYTES = 65_307  # the largest Ogg page there can be (RFC 3533)
 
@@ -44,6 +45,8 @@ class Recording:
     full_scale: float = FULL_SCALE
     declared: float | None = None  # seconds, as the header has it
     notes: list[str] = field(default_factory=list)  # what the decoder met; complete after the last block
+    channels: int | None = None  # None, as the next: only decoding tells
+    frames: int | None = None  # samples per channel that are there, by the file's length
 
 
 class _Plain:
@@ -83,7 +86,9 @@ def by_soundfile(handle: IO[bytes], stack: ExitStack) -> Recording | None:
     except soundfile.SoundFileError:
         return None
     full_scale = _FULL_SCALE_OF.get(file.subtype, FULL_SCALE)
-    return Recording(file.samplerate, _soundfile_blocks(file, notes), full_scale, _declared(file), notes)
+    blocks, declared = _soundfile_blocks(file, notes), _declared(file)
+    frames = file.frames if file.frames < UNKNOWN_FRAMES else None
+    return Recording(file.samplerate, blocks, full_scale, declared, notes, file.channels, frames)
 
 
 def _soundfile_blocks(file: _Forward, notes: list[str]) -> Iterator[NDArray[np.float32]]:
@@ -102,7 +107,7 @@ def _soundfile_blocks(file: _Forward, notes: list[str]) -> Iterator[NDArray[np.f
 
 def _declared(file: _Forward) -> float | None:
     """Seconds that the header promises; libsndfile corrects its own count, but its log keeps the header's."""
-    if not 0 < file.frames < 2**62:  # libsndfile's "unknown"
+    if not 0 < file.frames < UNKNOWN_FRAMES:
         return None
     declared = float(file.frames)
     if cut := re.search(r"^\s*(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE):

@@ -37,6 +37,14 @@ class Summary(StrEnum):
     JSON = "json"
 
 
+class Tabular(StrEnum):
+    """How a table of figures is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
 class Group(StrEnum):
     """What the voices are adapted by, see `fusion.adaptation`."""
 

@@ -19,6 +19,7 @@ ADDS = {  # by extra; a test holds this against the package's metadata
     "media": "reads M4A, MP4, WebM, AAC and other recordings by FFmpeg",
     "openvino": COMING + "faster prediction on Intel processors",
     "paper": COMING + "the paper's prosodic description of a recording",
+    "parquet": "reads tables in Parquet",
     "report": COMING + "report pages with figures",
     "serve": COMING + "an HTTP service and web page",
     "train": "trains models and makes bundles",

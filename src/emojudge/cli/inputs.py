@@ -66,7 +66,7 @@ def gather(names: Sequence[str], spool: Path) -> Inputs:
 
     Args:
         names: files; folders (all recordings in and under them, by suffix, hidden ones left out); globs;
-            manifests (`.csv`, `.tsv`, `.jsonl`, see `corpora.table`); `-` for a recording on stdin.
+            manifests (`.csv`, `.tsv`, `.jsonl`, `.parquet`, see `corpora.table`); `-` for stdin.
         spool: an empty folder of the caller's, for a copy of stdin.
 
     Raises:

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from emojudge.cli.bundle import app as bundle_app
+from emojudge.cli.corpus import app as corpus_app
 from emojudge.cli.doctor import doctor
 from emojudge.cli.messages import say
 from emojudge.cli.predict import predict
@@ -72,6 +73,7 @@ def options(
 app.command("predict")(predict)
 app.command("doctor")(doctor)
 app.command("train")(train)
+app.add_typer(corpus_app, name="corpus", help="Check, count and split a corpus.")
 app.add_typer(bundle_app, name="bundle", help="Show, verify or make a bundle of models.")
 
 

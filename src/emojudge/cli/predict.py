@@ -18,8 +18,8 @@ def predict(
         list[str] | None,
         typer.Argument(
             metavar="INPUTS",
-            help="Recordings, folders, globs in quotes, manifests (.csv, .tsv, .jsonl with the columns file, "
-            "transcript, speaker, id ...), or - for a recording on standard input.",
+            help="Recordings, folders, globs in quotes, manifests (.csv, .tsv, .jsonl, .parquet with the "
+            "columns file, transcript, speaker, id ...), or - for a recording on standard input.",
             show_default=False,
         ),
     ] = None,

@@ -8,7 +8,20 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from emojudge.corpora import emobank, emodb, emogator, goemotions, nemo, ravdess, table, xed
+from emojudge.corpora import (
+    crema_d,
+    emobank,
+    emodb,
+    emogator,
+    goemotions,
+    iemocap,
+    meld,
+    msp_podcast,
+    nemo,
+    ravdess,
+    table,
+    xed,
+)
 from emojudge.corpora.reading import some
 from emojudge.errors import CorpusError
 from emojudge.records import Utterance
@@ -19,10 +32,14 @@ Reader = Callable[..., list[Utterance]]  # load(folder, **options)
 
 ENTRY_POINTS = "emojudge.corpora"  # other packages add readers by this entry point group
 _READERS: dict[str, Reader] = {
+    "crema_d": crema_d.load,
     "emobank": emobank.load,
     "emodb": emodb.load,
     "emogator": emogator.load,
     "goemotions": goemotions.load,
+    "iemocap": iemocap.load,
+    "meld": meld.load,
+    "msp_podcast": msp_podcast.load,
     "nemo": nemo.load,
     "ravdess": ravdess.load,
     "table": table.load,
@@ -85,7 +102,11 @@ def _reader(name: str) -> Reader:
             ) from error
         return loaded
     near = difflib.get_close_matches(name, corpus_names(), n=1)
-    advice = f"Did you mean {near[0]!r}?" if near else "Use 'table' for a CSV, TSV or JSONL file of your own."
+    advice = (
+        f"Did you mean {near[0]!r}?"
+        if near
+        else "Use 'table' for a CSV, TSV, JSONL or Parquet file of your own."
+    )
     raise CorpusError(name, found="an unknown corpus", expected=", ".join(corpus_names()), advice=advice)
 
 

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from emojudge.corpora.reading import find_file, read_rows
-from emojudge.emotions import SCALE_MAX, SCALE_MIN
+from emojudge.corpora.reading import find_file, read_rows, rescaled
 from emojudge.errors import CorpusError
 from emojudge.records import Attributes, Transcript, Utterance
 
@@ -41,21 +40,8 @@ def _utterance(where: str, row: dict[str, str]) -> Utterance:
         language="en",
         split=row["split"],
         attributes=Attributes(
-            valence=_scaled(where, "V", row),
-            arousal=_scaled(where, "A", row),
-            dominance=_scaled(where, "D", row),
+            valence=rescaled(where, "V", row["V"], _LOW, _HIGH),
+            arousal=rescaled(where, "A", row["A"], _LOW, _HIGH),
+            dominance=rescaled(where, "D", row["D"], _LOW, _HIGH),
         ),
     )
-
-
-def _scaled(where: str, column: str, row: dict[str, str]) -> float:
-    """A rating on 1..5 as one on 1..7."""
-    try:
-        value = float(row[column])
-    except ValueError:
-        value = float("nan")
-    if not _LOW <= value <= _HIGH:
-        raise CorpusError(
-            where, found=f"{column} = {row[column]!r}", expected=f"a number from {_LOW:g} to {_HIGH:g}"
-        )
-    return SCALE_MIN + (value - _LOW) * (SCALE_MAX - SCALE_MIN) / (_HIGH - _LOW)

@@ -78,4 +78,5 @@ def _utterance(path: Path) -> Utterance | None:
         gender=_GENDERS[match["speaker"]],
         language="de",
         emotion=_EMOTIONS[match["emotion"]],
+        label="boredom" if match["emotion"] == "L" else None,
     )

@@ -68,9 +68,11 @@ def _utterance(path: Path) -> Utterance | None:
     match = _NAME.fullmatch(path.stem)
     if not match or not 1 <= int(match["category"]) <= len(_CATEGORIES):
         return None
+    category, emotion = _CATEGORIES[int(match["category"]) - 1]
     return Utterance(
         id=f"emogator:{path.stem}",
         audio=path,
         speaker=f"emogator:{match['contributor']}",
-        emotion=_CATEGORIES[int(match["category"]) - 1][1],
+        emotion=emotion,
+        label=category.lower() if emotion is None else None,
     )

@@ -4,10 +4,10 @@ import csv
 import io
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
-from emojudge.emotions import EMOTIONS, Emotion
+from emojudge.emotions import EMOTIONS, SCALE_MAX, SCALE_MIN, Emotion
 from emojudge.errors import CorpusError
 from emojudge.records import Utterance
 
@@ -39,7 +39,7 @@ def read_audio(folder: Path, parse: Callable[[Path], Utterance | None], layout: 
     Raises:
         CorpusError: no folder, no audio in it, names that do not parse, or an utterance that is there twice.
     """
-    paths = sorted(_audio_files(folder), key=lambda path: (path.name, path))
+    paths = sorted(files_under(folder, AUDIO_SUFFIXES), key=lambda path: (path.name, path))
     if not paths:
         found = "no audio file" if folder.is_dir() else "no such folder"
         raise CorpusError(folder, found=found, expected=layout, advice="Name the folder of the copy.")
@@ -64,7 +64,12 @@ def read_audio(folder: Path, parse: Callable[[Path], Utterance | None], layout: 
     return utterances
 
 
-def _audio_files(folder: Path) -> Iterator[Path]:
+def files_under(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    """Every file in or under a folder with one of these suffixes, in lower case; hidden ones are passed over.
+
+    Raises:
+        CorpusError: a folder that may not be read.
+    """
     visited: set[str] = set()  # links are followed, but not round in circles
     for place, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         if os.path.realpath(place) in visited:
@@ -73,7 +78,7 @@ def _audio_files(folder: Path) -> Iterator[Path]:
         visited.add(os.path.realpath(place))
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes:
                 yield Path(place, name)
 
 
@@ -88,12 +93,24 @@ def find_file(folder: Path, names: Iterable[str]) -> Path:
     Raises:
         CorpusError: none of them is there.
     """
-    tried = list(names)
-    for name in tried:
-        if (folder / name).is_file():
+    return _find(folder, list(names), Path.is_file, "no such file")
+
+
+def find_folder(folder: Path, names: Iterable[str]) -> Path:
+    """The first of the names that is a folder in the folder.
+
+    Raises:
+        CorpusError: none of them is there.
+    """
+    return _find(folder, list(names), Path.is_dir, "no such folder in it")
+
+
+def _find(folder: Path, names: list[str], there: Callable[[Path], bool], missing: str) -> Path:
+    for name in names:
+        if there(folder / name):
             return folder / name
-    found = "no such file" if folder.is_dir() else "no such folder"
-    raise CorpusError(folder, found=found, expected=" or ".join(tried), advice="Name the folder of the copy.")
+    found = missing if folder.is_dir() else "no such folder"
+    raise CorpusError(folder, found=found, expected=" or ".join(names), advice="Name the folder of the copy.")
 
 
 def read_text(path: Path) -> str:
@@ -147,6 +164,24 @@ def read_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[int, dict[str,
         raise CorpusError(
             f"{path}:{reader.line_num}", found=str(error), expected="a well-formed table"
         ) from error
+
+
+def rescaled(where: str, column: str, text: str, low: float, high: float) -> float:
+    """A rating on another scale as one on 1..7; `where` and `column` stand for it in errors.
+
+    >>> rescaled("a.csv:2", "V", "2", low=1, high=5)
+    2.5
+
+    Raises:
+        CorpusError: what is no number from `low` to `high`.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise CorpusError(where, found=f"{column} = {text!r}", expected=f"a number from {low:g} to {high:g}")
+    return SCALE_MIN + (value - low) * (SCALE_MAX - SCALE_MIN) / (high - low)
 
 
 def target(emotions: Iterable[Emotion | None]) -> tuple[Emotion | None, dict[Emotion, float] | None]:

@@ -14,6 +14,8 @@ from emojudge.emotions import EMOTIONS
 from emojudge.errors import CorpusError
 from emojudge.records import Utterance
 
+DEV2, NO_SPEAKER = "dev2", "no_speaker"  # splits that are made here
+
 
 def position(name: str, seed: int = 0) -> float:
     """A place in [0, 1) for a name under a seed: uniform over names, the same for ever.
@@ -125,6 +127,45 @@ def balanced(
         ids = [u.id for u in items if u.emotion == emotion]
         chosen.update(_drawn(ids, seed)[:size])
     return [u for u in items if u.id in chosen], [u for u in items if u.id not in chosen]
+
+
+def with_dev2(
+    utterances: Iterable[Utterance],
+    seed: int,
+    *,
+    source: str = "dev",
+    per_class: int | Literal["half_rarest"] = "half_rarest",
+) -> list[Utterance]:
+    """All utterances, with a balanced part of the split `source` moved to the split `dev2` (see `balanced`).
+
+    Raises:
+        CorpusError: no such split, one called dev2 already, or too few of an emotion in it.
+    """
+    items = list(utterances)
+    splits = {u.split or "" for u in items}
+    if source not in splits or DEV2 in splits:
+        raise CorpusError(
+            "Dev-2",
+            found=f"the splits {', '.join(sorted(splits))}",
+            expected=f"{source!r}, and no {DEV2!r} yet",
+        )
+    chosen, _ = balanced([u for u in items if u.split == source], per_class, seed)
+    moved = {u.id for u in chosen}
+    return [u.model_copy(update={"split": DEV2}) if u.id in moved else u for u in items]
+
+
+def as_folds(utterances: Iterable[Utterance], folds: int, seed: int) -> list[Utterance]:
+    """All utterances, in the splits fold1, fold2 and so on, by speaker (see `speaker_folds`).
+
+    Those without a speaker, who may be anybody, are in the split `no_speaker`.
+
+    Raises:
+        CorpusError: a number of folds below 2 or above that of the speakers.
+    """
+    items = list(utterances)
+    parts = speaker_folds([u for u in items if u.speaker is not None], folds, seed)
+    fold_of = {u.speaker: f"fold{number}" for number, (_, test) in enumerate(parts, start=1) for u in test}
+    return [u.model_copy(update={"split": fold_of.get(u.speaker, NO_SPEAKER)}) for u in items]
 
 
 def _hash(name: str, seed: int) -> int:

@@ -1,18 +1,19 @@
-"""Any table as a corpus: CSV, TSV or JSONL with one utterance a row."""
+"""Any table as a corpus: CSV, TSV, JSONL or Parquet with one utterance a row."""
 
 import json
 import logging
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from emojudge.corpora.reading import read_rows, read_text, some
-from emojudge.emotions import ATTRIBUTES, EMOTIONS, parse_emotion
-from emojudge.errors import CorpusError
+from emojudge.emotions import ATTRIBUTES, EMOTIONS, Emotion, parse_emotion
+from emojudge.errors import CorpusError, MissingExtraError
 from emojudge.records import Attributes, Transcript, Utterance
 
 COLUMNS: dict[str, tuple[str, ...]] = {  # ours: the names looked for, whatever their case, first found first
@@ -27,8 +28,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {  # ours: the names looked for, whatever 
     "transcript": ("transcript", "text"),
     "language": ("language",),
     "split": ("split",),
+    "label": ("label",),
+    **{f"vote_{emotion}": (f"vote_{emotion}",) for emotion in EMOTIONS},
+    "other_votes": ("other_votes",),
+    "words_per_second": ("words_per_second",),
 }
-SUFFIXES = (".csv", ".tsv", ".jsonl")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _GENDERS: dict[str, Literal["female", "male"] | None] = {
     **dict.fromkeys(("f", "female", "woman"), "female"),
     **dict.fromkeys(("m", "male", "man"), "male"),
@@ -46,22 +51,28 @@ def load(
     Columns are looked for by the names file, speaker, gender or sex, emotion, valence, arousal, dominance,
     transcript or text, language, split and id; others are ignored. A row needs a file, a transcript, or both.
     Emotions are named in full, by MSP-Podcast's letters or by common synonyms (see `parse_emotion`). Rows
-    with other labels are kept without an emotion, and a warning counts them. Valence, arousal and dominance
-    are on 1..7 and come together. Files are relative to the table's folder. Rows without an id are named by
-    their file, else by their line.
+    with other labels are kept without an emotion, with theirs as `label`, and a warning counts them. Valence,
+    arousal and dominance are on 1..7 and come together. Files are relative to the table's folder. Rows
+    without an id are named by their file, else by their line.
+
+    Raters' votes stand in vote_angry, vote_sad and so on, as numbers or shares of votes, with the share of
+    those who named none of the eight in other_votes; label and words_per_second are as in `Utterance`.
+    `manifest.write` writes all of them.
 
     Args:
         path: a `.csv`, `.tsv` or `.jsonl` file, UTF-8, with column names in its first line or, for JSONL, as
-            keys; or a folder with one such file, or with one of them named `manifest`.
+            keys; a `.parquet` file, for which the extra `parquet` is needed; or a folder with one such file,
+            or with one of them named `manifest`.
         columns: our name → the table's, for columns with other names.
         keep_missing: keep rows whose recording is not there, for callers that report each of them.
 
     Raises:
         CorpusError: with file and line: what cannot be read, a missing recording, values out of range, an id
             twice; and when no label of the column names an emotion.
+        MissingExtraError: a Parquet file without the extra `parquet`.
     """
     table = _find(path)
-    rows = [*_jsonl(table)] if table.suffix.lower() == ".jsonl" else [*_separated(table)]
+    rows = list(_READERS.get(table.suffix.lower(), _separated)(table))
     if not rows:
         raise CorpusError(table, found="no row", expected="one row per utterance")
     names = _resolve(table, list({name: None for _, row in rows for name in row}), columns or {})
@@ -118,6 +129,42 @@ def _jsonl(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
         if not isinstance(row, dict):
             raise CorpusError(f"{table}:{line}", found=type(row).__name__, expected="a JSON object")
         yield line, row
+
+
+def _parquet(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Rows by their number; columns of samples, bytes and lists, such as embedded audio, are passed over."""
+    try:
+        import pyarrow as arrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingExtraError(f"{table}: reading Parquet", "parquet") from error
+    try:
+        with parquet.ParquetFile(table) as file:
+            kept = [f.name for f in file.schema_arrow if not _is_nested_or_bytes(arrow.types, f.type)]
+            number = 0
+            for batch in file.iter_batches(columns=kept):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        raise CorpusError(table, found=str(error), expected="a Parquet file") from error
+
+
+def _is_nested_or_bytes(types: Any, kind: Any) -> bool:
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        types.is_nested(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_fixed_size_binary(kind)
+    )
+
+
+_READERS: dict[str, Callable[[Path], Iterator[tuple[int, Mapping[str, object]]]]] = {
+    ".jsonl": _jsonl,
+    ".parquet": _parquet,
+}
 
 
 def _resolve(table: Path, header: list[str], columns: Mapping[str, str]) -> dict[str, str]:
@@ -186,9 +233,34 @@ def _utterance(table: Path, line: int, cells: Mapping[str, str]) -> Utterance:
         gender=_GENDERS[gender],
         language=language,
         split=cells.get("split") or None,
-        emotion=parse_emotion(cells.get("emotion", "")),
+        emotion=(emotion := parse_emotion(cells.get("emotion", ""))),
+        label=cells.get("label") or (None if emotion else cells.get("emotion")) or None,
+        votes=_votes(where, cells),
+        other_votes=_number(where, "other_votes", cells, 0.0, 1.0),
         attributes=_attributes(where, cells),
+        words_per_second=_number(where, "words_per_second", cells, 1e-9, math.inf),
     )
+
+
+def _votes(where: str, cells: Mapping[str, str]) -> dict[Emotion, float] | None:
+    """The distribution over the eight; None where no rater is counted."""
+    counts = {e: _number(where, f"vote_{e}", cells, 0.0, math.inf) or 0.0 for e in EMOTIONS}
+    total = sum(counts.values())
+    return {e: count / total for e, count in counts.items() if count} if total else None
+
+
+def _number(where: str, name: str, cells: Mapping[str, str], low: float, high: float) -> float | None:
+    if not cells.get(name):
+        return None
+    try:
+        value = float(cells[name])
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high or math.isinf(value):
+        raise CorpusError(
+            where, found=f"{name} = {cells[name]!r}", expected=f"a number from {low:g} to {high:g}"
+        )
+    return value
 
 
 def _attributes(where: str, cells: Mapping[str, str]) -> Attributes | None:

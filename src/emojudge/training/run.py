@@ -104,14 +104,16 @@ def train(
 
 
 def load_split(recipe: Recipe, data: Path, name: str) -> Split:
-    """All utterances of the recipe's sources in a split, `train` or `validation`, that have a target."""
+    """All utterances of the recipe's sources in `train` or `validation` that have a target of its tasks."""
     utterances: list[Utterance] = []
     repeats: list[float] = []
     choices: list[NDArray[np.bool_]] = []
     views: list[int] = []
     sources: list[str] = []
     for source in recipe.data:
-        chosen = [u for u in _source_split(source, data, name) if u.emotion or u.votes or u.attributes]
+        soft = source.labels == "votes" and name == "train"
+        read = [u if soft else _decided(u, source) for u in _source_split(source, data, name)]
+        chosen = [u for u in read if _has_target(u, recipe)]
         utterances += chosen
         repeats += [source.repeat] * len(chosen)
         views += [source.views] * len(chosen)
@@ -128,6 +130,18 @@ def load_split(recipe: Recipe, data: Path, name: str) -> Split:
 def source_name(source: Source) -> str:
     """A corpus may come twice, such as two tables; with its folder it is one alone."""
     return f"{source.corpus}:{source.folder}"
+
+
+def _decided(utterance: Utterance, source: Source) -> Utterance:
+    """The utterance without its votes, where its corpus has decided or the recipe wants decisions alone."""
+    if utterance.emotion or utterance.label or source.labels == "consensus":
+        return utterance.model_copy(update={"votes": None})
+    return utterance
+
+
+def _has_target(utterance: Utterance, recipe: Recipe) -> bool:
+    labelled = "emotion" in recipe.tasks and bool(utterance.emotion or utterance.votes)
+    return labelled or ("attributes" in recipe.tasks and utterance.attributes is not None)
 
 
 def _source_split(source: Source, data: Path, name: str) -> list[Utterance]:
