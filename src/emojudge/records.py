@@ -55,6 +55,8 @@ class Utterance(Record):
     emotion: Emotion | None = None
     votes: dict[Emotion, float] | None = None  # soft targets, summing to 1
     attributes: Attributes | None = None
+    recording: str | None = None  # the recording or dialogue that it is a turn of
+    position: float | None = None  # where in it: the seconds of its start, or the number of the turn
 
 
 class Opinion(Record):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -27,6 +28,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {  # ours: the names looked for, whatever 
     "transcript": ("transcript", "text"),
     "language": ("language",),
     "split": ("split",),
+    "recording": ("recording", "dialogue", "dialogue_id"),
+    "position": ("position", "turn", "utterance_id"),
 }
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 _GENDERS: dict[str, Literal["female", "male"] | None] = {
@@ -44,7 +47,8 @@ def load(
     """Read a table whose rows are utterances.
 
     Columns are looked for by the names file, speaker, gender or sex, emotion, valence, arousal, dominance,
-    transcript or text, language, split and id; others are ignored. A row needs a file, a transcript, or both.
+    transcript or text, language, split, recording or dialogue (that it is a turn of), position or turn (where
+    in it), and id; others are ignored. A row needs a file, a transcript, or both.
     Emotions are named in full, by MSP-Podcast's letters or by common synonyms (see `parse_emotion`). Rows
     with other labels are kept without an emotion, and a warning counts them. Valence, arousal and dominance
     are on 1..7 and come together. Files are relative to the table's folder. Rows without an id are named by
@@ -188,7 +192,18 @@ def _utterance(table: Path, line: int, cells: Mapping[str, str]) -> Utterance:
         split=cells.get("split") or None,
         emotion=parse_emotion(cells.get("emotion", "")),
         attributes=_attributes(where, cells),
+        recording=cells.get("recording") or None,
+        position=_position(where, cells.get("position", "")),
     )
+
+
+def _position(where: str, cell: str) -> float | None:
+    try:
+        position = float(cell or "nan")
+    except ValueError:
+        expected = "the seconds of the start in the recording, or the number of the turn"
+        raise CorpusError(where, found=f"position = {cell!r}", expected=expected) from None
+    return position if math.isfinite(position) else None
 
 
 def _attributes(where: str, cells: Mapping[str, str]) -> Attributes | None:

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import nn
 
-from emojudge.corpora import load_corpus
-from emojudge.corpora.splits import holdout
+from emojudge.corpora.sources import source_split
 from emojudge.errors import RecipeError, TrainingError
 from emojudge.models.acoustic import AcousticModel
 from emojudge.models.linguistic import LinguisticModel
-from emojudge.recipe import Recipe, Source
+from emojudge.recipe import Recipe
 from emojudge.records import Utterance
 from emojudge.training.data import AudioData, Data, TextData, targets
 from emojudge.training.steps import output_count
@@ -90,7 +89,7 @@ def load_split(recipe: Recipe, data: Path, name: str) -> Split:
     repeats: list[float] = []
     choices: list[NDArray[np.bool_]] = []
     for source in recipe.data:
-        chosen = [u for u in _source_split(source, data, name) if u.emotion or u.votes or u.attributes]
+        chosen = [u for u in source_split(source, data, name) if u.emotion or u.votes or u.attributes]
         utterances += chosen
         repeats += [source.repeat] * len(chosen)
         labelled = targets(chosen)[0].any(axis=0)
@@ -100,27 +99,6 @@ def load_split(recipe: Recipe, data: Path, name: str) -> Split:
     together = np.concatenate(choices)
     together[:, ~together.any(axis=0)] = True  # an emotion that no corpus has is one that nothing shows
     return Split(utterances, np.array(repeats), together)
-
-
-def _source_split(source: Source, data: Path, name: str) -> list[Utterance]:
-    options = {"columns": source.columns} if source.columns else {}
-    utterances = load_corpus(source.corpus, data / source.folder, **options)
-    if source.holdout:
-        parts = holdout(utterances, source.holdout, source.holdout_seed)
-    else:
-        parts = {}
-        for utterance in utterances:
-            parts.setdefault(utterance.split or "train", []).append(utterance)
-    wanted = source.train if name == "train" else source.validation
-    for part in wanted:
-        if part not in parts:
-            raise RecipeError(
-                f"{source.corpus}.{name}",
-                found=repr(part),
-                expected="one of its splits: " + ", ".join(sorted(parts)),
-                advice=f"Write `{name}: []` to take nothing from this corpus.",
-            )
-    return [utterance for part in wanted for utterance in parts.get(part, [])]
 
 
 def model_and_data(recipe: Recipe, weights: Path | None) -> tuple[nn.Module, MakeData]:
