@@ -83,6 +83,7 @@ class Prediction(Record):
     adapted: Literal["collection", "speaker"] | None = None
     bundle: str
     notes: tuple[str, ...] = ()  # what a reader of this row should know: clipping, silence, no transcript …
+    verdict: "Verdict | None" = None  # of a judge, where one was asked; nothing above is changed by it
 
 
 class Failure(Record):

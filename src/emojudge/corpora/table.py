@@ -65,7 +65,7 @@ def load(
             twice; and when no label of the column names an emotion.
     """
     table = _find(path)
-    rows = [*_jsonl(table)] if table.suffix.lower() == ".jsonl" else [*_separated(table)]
+    rows = [*table_rows(table)]
     if not rows:
         raise CorpusError(table, found="no row", expected="one row per utterance")
     names = _resolve(table, list({name: None for _, row in rows for name in row}), columns or {})
@@ -107,8 +107,16 @@ def _find(path: Path) -> Path:
     )
 
 
-def _separated(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    yield from read_rows(table, delimiter="\t" if table.suffix.lower() == ".tsv" else ",")
+def table_rows(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Line number and cells by column of every row of a `.csv`, `.tsv` or `.jsonl` file.
+
+    Raises:
+        CorpusError: what cannot be read.
+    """
+    if table.suffix.lower() == ".jsonl":
+        yield from _jsonl(table)
+    else:
+        yield from read_rows(table, delimiter="\t" if table.suffix.lower() == ".tsv" else ",")
 
 
 def _jsonl(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:

@@ -28,8 +28,8 @@ class Difference:
 
     @property
     def better(self) -> bool:
-        """Whether the whole interval is above 0."""
-        return self.low > 0
+        """Better beyond chance: the whole interval above 0, and p under what the level leaves."""
+        return self.low > 0 and self.p < 1 - self.level
 
 
 @dataclass(frozen=True)
