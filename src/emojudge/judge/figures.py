@@ -1,4 +1,4 @@
-"""What refinement did, in figures and words: before and after, what changed, where voice and words conflict."""
+"""What refinement did, in figures and words: before and after, what changed, where voice and words differ."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

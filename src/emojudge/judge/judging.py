@@ -83,7 +83,7 @@ class Judge:
         )
         self.provider = _loaded(provider)
         self.prompt = Prompt.load(self.settings.prompt, self.settings.template)
-        self.question = question_of(self.settings, self.prompt, self.provider.model)
+        self.question = question_of(self.settings, self.prompt, self.provider.name)
         self.examples = Examples(self.settings.examples, self.settings.shown, self.settings.choice)
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         self.spending = Spending(max_cost)

@@ -11,7 +11,7 @@ message and the user message (a file without keys begins with the system message
 
 `$$` is a dollar sign. Nothing else is understood: no code, no attributes, no conditions. The keys are `task`
 (emotion or attributes), `form` (the form of answer where the judge's settings do not say one), `fields` (what
-of the evidence is told; see FIELDS) and `voice` (how the voice is described: `bins`, or `paper` as in EmoJudge).
+of the evidence is told; see FIELDS) and `voice` (how the voice is described: `bins`, or `paper` as there).
 """
 
 import hashlib
@@ -41,6 +41,7 @@ PARAPHRASES: dict[Task, tuple[str, ...]] = {  # the same question in other words
     "attributes": ("attributes", "attributes-second", "attributes-third"),
 }
 DRAWN = Sampling()
+TOLD = 0.1  # of a score, from which it is told
 _REQUIRED = ("case", "rule", "answer")
 _KNOWN = (*_REQUIRED, "categories", "examples", "threshold", "bins")
 
@@ -134,7 +135,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Question:
-    """Everything that is the same for all utterances of a run: wording, labels, form, drawing of answers."""
+    """What is the same for all utterances of a run: wording, model, labels, form, drawing of answers."""
 
     prompt: Prompt
     model: str
@@ -248,14 +249,17 @@ def _turns(evidence: Evidence, question: Question) -> list[dict[str, str]]:
 
 
 def _percent(scores: dict[Emotion, float] | None) -> dict[str, str]:
-    """The scores worth a word, the largest first."""
+    """The scores worth a word, the largest first; nothing where a recogniser gave a label alone."""
     ranked = sorted((scores or {}).items(), key=lambda item: -item[1])
-    return {emotion: f"{score:.0%}" for emotion, score in ranked[:4] if score >= 0.005}
+    if not ranked or ranked[0][1] == 1.0:
+        return {}
+    return {emotion: f"{score:.0%}" for emotion, score in ranked[:4] if score >= TOLD}
 
 
 def _opinions(evidence: Evidence, question: Question) -> dict[str, dict[str, str]]:
     both = {"by the voice alone": evidence.audio_scores, "by the words alone": evidence.text_scores}
-    return {name: _percent(scores) for name, scores in both.items() if scores}
+    told = {name: _percent(scores) for name, scores in both.items()}
+    return {name: scores for name, scores in told.items() if scores}
 
 
 def _ratings(evidence: Evidence, question: Question) -> dict[Attribute, str]:
