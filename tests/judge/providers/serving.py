@@ -140,3 +140,89 @@ class Server:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+
+@dataclass
+class Ending:
+    """How a batch goes on: after so many looks it has this status and these lines in its files."""
+
+    status: str = "completed"
+    good: list[bytes] = field(default_factory=list)
+    bad: list[bytes] = field(default_factory=list)
+    problems: list[dict[str, Any]] | None = None  # why the whole batch failed
+    looks: int = 1
+    cancelled: str = "cancelled"  # the status that cancelling leads to; "cancelling" is for ever
+
+
+def good_line(key: str, text: str = "H") -> bytes:
+    """A line as OpenAI writes it."""
+    response = {"status_code": 200, "request_id": "r", "body": completion(text)}
+    return json.dumps({"id": "b", "custom_id": key, "response": response, "error": None}).encode()
+
+
+class BatchServer(Server):
+    """A server with files and batches, whose endings a test decides by the lines that it was sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ending: Callable[[list[Any]], Ending] = lambda lines: Ending(
+            good=[good_line(line["custom_id"]) for line in reversed(lines)]
+        )
+        self.batches: dict[str, dict[str, Any]] = {}
+        self.inputs: list[list[Any]] = []  # the lines of each batch
+        self.files: dict[str, bytes] = {}
+        self.trouble: Callable[[Seen], Reply | None] = lambda seen: None  # instead of what would follow
+        self.answer = self._route
+        self._endings: dict[str, Ending] = {}
+
+    def _route(self, seen: Seen) -> Reply:
+        if (trouble := self.trouble(seen)) is not None:
+            return trouble
+        path = seen.path.partition("?")[0].removeprefix("/v1/")
+        match seen.method, path.split("/"):
+            case "POST", ["files"]:
+                data = seen.body.split(b'filename="')[1].split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 2)[0]
+                return Reply({"id": self._file(data), "object": "file"})
+            case "POST", ["batches"]:
+                return Reply(self.create(seen.json))
+            case "GET", ["batches"]:
+                listed = list(reversed(self.batches.values()))
+                return Reply({"object": "list", "data": listed, "has_more": False})
+            case "POST", ["batches", name, "cancel"] if name in self.batches:
+                self.batches[name]["status"] = self._endings[name].cancelled
+                self._endings[name].looks = 10**9
+                return Reply(self.batches[name])
+            case "GET", ["batches", name] if name in self.batches:
+                return Reply(self._look(name))
+            case "GET", ["files", name, "content"] if name in self.files:
+                return Reply(self.files[name], headers={"Content-Type": "application/octet-stream"})
+        return Reply({"error": {"message": "not here"}}, 404)
+
+    def _file(self, data: bytes) -> str:
+        name = f"file-{len(self.files)}"
+        self.files[name] = data
+        return name
+
+    def create(self, asked: dict[str, Any]) -> dict[str, Any]:
+        lines = [json.loads(line) for line in self.files[asked["input_file_id"]].splitlines()]
+        self.inputs.append(lines)
+        name = f"batch-{len(self.batches)}"
+        self._endings[name] = self.ending(lines)
+        self.batches[name] = asked | {
+            "id": name,
+            "object": "batch",
+            "status": "in_progress",
+            "request_counts": {"total": len(lines), "completed": 0, "failed": 0},
+        }
+        return self.batches[name]
+
+    def _look(self, name: str) -> dict[str, Any]:
+        batch, ending = self.batches[name], self._endings[name]
+        ending.looks -= 1
+        if ending.looks <= 0 and batch["status"] == "in_progress":
+            batch["status"] = ending.status
+            for field_name, lines in (("output_file_id", ending.good), ("error_file_id", ending.bad)):
+                batch[field_name] = self._file(b"\n".join(lines)) if lines else None
+            if ending.problems is not None:
+                batch["errors"] = {"object": "list", "data": ending.problems}
+        return batch

@@ -167,7 +167,8 @@ def join(request: Request, parts: Sequence[Answer], lost: tuple[str, ...] = ()) 
     good = [part for part in texts if not part.error]
     letters = next((part for part in parts if part.key.endswith(LETTERS)), None)
     extra = {name: value for part in parts for name, value in part.extra.items()}
-    if bad := [part for part in texts if part.error]:
+    bad = [part for part in texts if part.error]
+    if bad and good:
         extra["samples"] = f"{len(bad)} of {len(texts)} calls failed: {bad[0].error}"
     if letters is not None and letters.error:
         extra["letters"] = letters.error
@@ -224,6 +225,8 @@ def refusal(key: str, status: int | None, body: object, **extra: str) -> Answer:
     code = _field(body, "code") or ""
     passing = status in (408, 409, 425, 429) or (status is not None and status >= 500)
     passing = passing or code in ("batch_expired", "batch_cancelled", "request_timeout")
+    if status is None:  # of a server in front of another that it could not reach
+        passing = passing or re.search(r"connection error|timed? ?out", error, re.IGNORECASE) is not None
     return failure(key, said, transient=passing and code != "insufficient_quota", **extra)
 
 

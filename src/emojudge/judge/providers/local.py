@@ -40,6 +40,7 @@ class Local:
         params.n_parallel = self.concurrency
         params.n_ctx = settings.context * self.concurrency  # llama.cpp divides it
         params.cpuparams.n_threads = settings.threads or os.cpu_count() or 1
+        params.model_alias = {path.name}
         params.verbosity = -1
         # It listens on a port of its own in any case: on loopback, behind a key that nobody knows.
         params.hostnames = ["127.0.0.1"]
