@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("accuracy", "folds", "footprint", "report", "picture")
+NAMES = ("accuracy", "folds", "footprint", "judge", "judge_speed", "report", "picture")
 
 
 def main() -> None:
@@ -18,6 +18,9 @@ def main() -> None:
     parser.add_argument("--corpora", type=Path, help="folder that holds emodb, ravdess, nemo …")
     parser.add_argument("--weights", type=Path, help="folder that holds pre-trained encoders (folds)")
     parser.add_argument("--bundle", type=Path, help="a bundle instead of the embedded one")
+    parser.add_argument("--model", help="a GGUF file, or another language model by name (judge)")
+    parser.add_argument("--limit", type=int, default=600, help="utterances of a split at most (judge)")
+    parser.add_argument("--ledger", type=Path, help="where answers are kept between runs (judge)")
     arguments = parser.parse_args()
     measured = importlib.import_module(f"benchmarks.{arguments.name}").run(arguments)
     if measured is None:

@@ -16,11 +16,17 @@ import pytest
 
 import emojudge
 from emojudge.errors import JudgeError
-from emojudge.judge.exchange import Answer, Request, Usage
+from emojudge.judge.exchange import Answer, Message, Request, Usage
 from emojudge.judge.ledger import Ledger
 from emojudge.records import Evidence
 
 Make = Callable[..., Evidence]
+ABOUT = {"provider": "test/model", "model": "m", "prompt": "p"}
+
+
+def kept(ledger: Ledger, answer: Answer, cost: float | None = None) -> None:
+    ledger.keep(Request(answer.key, (Message("user", "?"),), ()), answer, cost, **ABOUT)
+
 
 # Judges 300 utterances; the model writes a line to a file, whole, for every request that it is paid for.
 WORKER = """
@@ -135,7 +141,7 @@ def test_a_prompts_text_is_stored_once(model: Any, evidence: Make, tmp_path: Pat
 def test_answers_come_back_as_they_were() -> None:
     answer = Answer(
         "k",
-        ("a", "b\ud800"),
+        ("a", "b"),
         {"S": -0.5},
         "stop",
         "m",
@@ -146,7 +152,7 @@ def test_answers_come_back_as_they_were() -> None:
         extra={"x": "y"},
     )
     ledger = Ledger()
-    ledger.keep(answer, 0.25)
+    kept(ledger, answer, 0.25)
     assert ledger.answered("k") == answer
     assert ledger.totals()["cost"] == 0.25
     assert ledger.answered("other") is None
@@ -154,15 +160,13 @@ def test_answers_come_back_as_they_were() -> None:
 
 def test_errors_are_kept_but_not_reused() -> None:
     ledger = Ledger()
-    ledger.keep(
-        Answer("k", error="HTTP 401: bad key sk-abcdef1234567890, Bearer abc123", transient=False), None
-    )
+    kept(ledger, Answer("k", error="HTTP 401: bad key sk-abcdef1234567890, Bearer abc123"))
     assert ledger.answered("k") is None
     assert ledger.totals()["errors"] == 1
     (stored,) = ledger._base.execute("SELECT answer FROM answers").fetchone()
     assert "sk-abc" not in stored
     assert "abc123" not in stored
-    ledger.keep(Answer("k", error="refused", usage=Usage(10, 2)), 0.1)  # paid for: it would be refused again
+    kept(ledger, Answer("k", error="refused", usage=Usage(10, 2)), 0.1)  # paid for: it would be refused again
     assert ledger.answered("k") is not None
 
 
@@ -182,7 +186,7 @@ def test_files_that_are_no_ledger(tmp_path: Path) -> None:
 
 def test_two_processes_share_a_ledger(tmp_path: Path) -> None:
     one, two = Ledger(tmp_path / "l.sqlite"), Ledger(tmp_path / "l.sqlite")
-    one.keep(Answer("a", ("x",)), None)
-    two.keep(Answer("b", ("y",)), None)
+    kept(one, Answer("a", ("x",)))
+    kept(two, Answer("b", ("y",)))
     assert one.answered("b") is not None
     assert two.answered("a") is not None

@@ -79,7 +79,6 @@ class Asking:
         most = self._estimate(request) or 0.0
         if not self.spending.allows(most):
             return f"not sent: the cost limit of ${self.spending.limit:g} is reached"
-        self.ledger.asking(request, self.provider.name, self.provider.model, self._prompt)
         if self._pool is None:
             return _done(self._ask(request, 0.0))
         with self._lock:
@@ -92,7 +91,8 @@ class Asking:
         """Ask, and write the answer down before anything else happens."""
         answer = self.provider.ask(request)
         cost = self._price(answer.usage)
-        self.ledger.keep(answer, cost)
+        about = {"provider": self.provider.name, "model": self.provider.model, "prompt": self._prompt}
+        self.ledger.keep(request, answer, cost, **about)
         with self._lock:
             self.spending.spent += cost or 0.0
             self.spending.reserved -= reserved

@@ -215,8 +215,6 @@ class Judge:
             if not self.spending.allows(most):
                 found = f"{len(missing)} requests that may cost ${most:.2f}"
                 raise JudgeError("batch", found=found, expected=f"at most ${self.spending.limit:g}")
-        for request in missing:
-            self.ledger.asking(request, self.provider.name, self.provider.model, self.prompt.hash)
         store = SqliteStore(
             self.ledger.path or ":memory:"
         )  # tables beside the ledger's: batches are found again
@@ -224,9 +222,10 @@ class Judge:
             answers = Batches(self.provider, store).ask_all(missing)  # type: ignore[arg-type]
         finally:
             store.close()
-        for answer in answers:
+        about = {"provider": self.provider.name, "model": self.provider.model, "prompt": self.prompt.hash}
+        for request, answer in zip(missing, answers, strict=True):
             cost = self._price(answer.usage)
-            self.ledger.keep(answer, None if cost is None else cost * BATCH_RATE)
+            self.ledger.keep(request, answer, None if cost is None else cost * BATCH_RATE, **about)
             self.spending.spent += (cost or 0.0) * BATCH_RATE
         return {answer.key: answer for answer in answers}
 

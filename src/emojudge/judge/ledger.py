@@ -12,16 +12,18 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import TypeAdapter
+
 from emojudge.errors import JudgeError
 from emojudge.judge.answer import Reading
-from emojudge.judge.exchange import Answer, Request, Usage
+from emojudge.judge.exchange import Answer, Request, Sampling
 from emojudge.records import Verdict
 
 VERSION = 1
@@ -42,6 +44,7 @@ CREATE TABLE verdicts (
     PRIMARY KEY (run, utterance)
 ) WITHOUT ROWID;
 """
+_ANSWER, _READING, _SAMPLING = TypeAdapter(Answer), TypeAdapter(Reading), TypeAdapter(Sampling)
 _SECRET = re.compile(r"\b(?:sk|pk|rk|key|api)[-_][\w-]{8,}|(?i:bearer)\s+\S+")
 
 Row = tuple[str | None, Reading | None, Verdict]  # the request's key, what was read, what became of it
@@ -57,6 +60,7 @@ class Ledger:
     def __init__(self, path: Path | str | None = None) -> None:
         self.path = None if path is None else Path(path)
         self._lock = threading.RLock()
+        self._stored: set[str] = set()  # hashes of texts that need not be written again
         try:
             if self.path is not None and not self.path.exists():
                 os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o600))
@@ -114,7 +118,7 @@ class Ledger:
             row = self._base.execute(
                 "SELECT answer FROM answers WHERE key = ? AND usable ORDER BY id DESC LIMIT 1", (key,)
             ).fetchone()
-        return _answer(row[0]) if row else None
+        return _ANSWER.validate_json(row[0]) if row else None
 
     def cost(self, key: str) -> float | None:
         """What all answers to a request cost in US dollars; None where no price was known."""
@@ -122,42 +126,45 @@ class Ledger:
             row = self._base.execute("SELECT sum(cost) FROM answers WHERE key = ?", (key,)).fetchone()
         return None if row[0] is None else float(row[0])
 
-    def asking(self, request: Request, provider: str, model: str, prompt: str) -> None:
-        """Note a request before it is sent."""
-        texts = [(message.role, _text_hash(message.content), message.content) for message in request.messages]
-        with self._lock:
-            self._base.execute("BEGIN IMMEDIATE")
-            self._base.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", [text[1:] for text in texts])
-            self._base.execute(
-                "INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(request.key, provider, model, prompt, json.dumps([text[:2] for text in texts])),
-                    *(
-                        request.schema and json.dumps(request.schema),
-                        json.dumps(asdict(request.sampling)),
-                        _now(),
-                    ),
-                ),
-            )
-            self._base.execute("COMMIT")
-
-    def keep(self, answer: Answer, cost: float | None) -> None:
-        """Write an answer down, with its cost in US dollars where that is known."""
-        content = asdict(answer)
+    def keep(
+        self, request: Request, answer: Answer, cost: float | None, *, provider: str, model: str, prompt: str
+    ) -> None:
+        """Write a request and its answer down, with the cost in US dollars where that is known."""
         if answer.error is not None:
-            content["error"] = _SECRET.sub("[removed]", answer.error)
+            answer = replace(answer, error=_SECRET.sub("[removed]", answer.error))
         paid = answer.usage.prompt + answer.usage.completion > 0
         usable = answer.error is None or (paid and not answer.transient)
-        row = (answer.key, json.dumps(content), cost, usable, answer.received or _now())
+        texts = [(_text_hash(message.content), message.content) for message in request.messages]
+        said = [[message.role, text] for message, (text, _) in zip(request.messages, texts, strict=True)]
+        schema = request.schema and json.dumps(request.schema)
+        asked = (
+            request.key,
+            provider,
+            model,
+            prompt,
+            json.dumps(said),
+            schema,
+            _sampling(request.sampling),
+            _now(),
+        )
+        came = (answer.key, _ANSWER.dump_json(answer).decode(), cost, usable, answer.received or _now())
         with self._lock:
+            self._base.execute("BEGIN IMMEDIATE")
+            for text in texts:
+                if text[0] not in self._stored:
+                    self._base.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", text)
+            self._base.execute("INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", asked)
             self._base.execute(
-                "INSERT INTO answers (key, answer, cost, usable, received) VALUES (?, ?, ?, ?, ?)", row
+                "INSERT INTO answers (key, answer, cost, usable, received) VALUES (?, ?, ?, ?, ?)", came
             )
+            self._base.execute("COMMIT")
+            if texts:
+                self._stored = {texts[0][0]}  # the system message, which is the same for all that follow
 
     def record(self, run: int, rows: Sequence[Row]) -> None:
         """Write verdicts down; one that is there is replaced."""
         written = [
-            (run, v.id, key, reading and json.dumps(asdict(reading)), v.model_dump_json())
+            (run, v.id, key, reading and _READING.dump_json(reading).decode(), v.model_dump_json())
             for key, reading, v in rows
         ]
         with self._lock:
@@ -247,15 +254,11 @@ class Ledger:
         }
 
 
-def _answer(text: str) -> Answer:
-    content = json.loads(text)
-    content["usage"] = Usage(**content["usage"])
-    for name in ("texts", "dropped"):
-        content[name] = tuple(content[name])
-    return Answer(**content)
-
-
 @lru_cache(maxsize=64)
+def _sampling(sampling: Sampling) -> str:
+    return _SAMPLING.dump_json(sampling).decode()
+
+
 def _text_hash(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

@@ -169,8 +169,7 @@ class Question:
             Message("user", Template(self.prompt.user).substitute(values).strip()),
         )
         letters = tuple(LETTER_OF[label] for label in self.labels)
-        key = request_key(self.model, messages, self._schema, self.sampling, letters)
-        return Request(key, messages, letters, self._schema, self.sampling)
+        return Request(request_key(messages, self._rest), messages, letters, self._schema, self.sampling)
 
     def case(self, evidence: Evidence) -> dict[str, Any]:
         """What the model is told of an utterance: of the template's fields, those that there are."""
@@ -198,6 +197,13 @@ class Question:
         return [(), ""]
 
     @cached_property
+    def _rest(self) -> bytes:
+        """What a request's key depends on beside the messages."""
+        return json.dumps(
+            [self.model, self._schema, asdict(self.sampling), self.labels], sort_keys=True
+        ).encode()
+
+    @cached_property
     def _answer(self) -> str:
         return instruction(self.form, self.labels)
 
@@ -206,17 +212,14 @@ class Question:
         return schema(self.form, self.labels)
 
 
-def request_key(
-    model: str,
-    messages: Sequence[Message],
-    answer_schema: dict[str, Any] | None,
-    sampling: Sampling,
-    letters: Sequence[str],
-) -> str:
+def request_key(messages: Sequence[Message], rest: bytes) -> str:
     """The hash that a request and its answer are known by: of all that the answer depends on."""
-    said = [[message.role, message.content] for message in messages]
-    content = json.dumps([model, said, answer_schema, asdict(sampling), list(letters)], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
+    digest = hashlib.sha256(rest)
+    for message in messages:
+        content = message.content.encode("utf-8", "surrogatepass")
+        digest.update(f"\0{message.role} {len(content)} ".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _keys(name: str, head: str) -> dict[str, Any]:
