@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("accuracy", "folds", "footprint", "report", "picture")
+NAMES = ("accuracy", "folds", "footprint", "prosody", "report", "picture")
 
 
 def main() -> None:
