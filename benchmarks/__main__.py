@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("accuracy", "folds", "footprint", "judge", "judge_speed", "report", "picture")
+NAMES = ("accuracy", "folds", "footprint", "judge", "judge_speed", "prosody", "report", "picture")
 
 
 def main() -> None:

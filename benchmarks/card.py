@@ -21,6 +21,8 @@ package, runs on ONNX Runtime without network, and is licensed under {licence}.
   1977; contempt halfway between anger and disgust). `attributes_from` in every prediction says which it was.
 - **Calibration**: temperatures (voice {t_audio:.2f}, words {t_text:.2f}, both {t_fusion:.2f}) fitted on held-out
   speakers and lines of the training corpora, half of the recordings through artificial channels.
+- **Bins of voices** (`prosody.json`): quantiles of loudness, pitch, rates and voice quality of the recordings that the
+  voice's model was trained on, for a judge that is told of a voice in words. Speakers are not in it.
 
 ## What it was trained on
 | corpus | what | licence | used for |

@@ -65,7 +65,7 @@ def test_vibrato_has_its_pitch_range_and_variation(middle: float, tracker: str) 
     assert found["pitch_range"] == pytest.approx(12 * np.log2(found["pitch_high"] / found["pitch_low"]))
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(gain=st.floats(-25.0, 10.0))
 def test_gain_moves_the_loudness_and_nothing_else(gain: float) -> None:
     samples = voice(vibrato(180.0, 3.0, seconds=1.2)) * (0.3 + 0.2 * np.sin(np.arange(19_200) / 2_000))
@@ -207,7 +207,7 @@ def test_silence_has_a_duration_and_no_more() -> None:
     assert values(np.zeros(RATE)) == {"duration": 1.0, "amplitude": 0.0}
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     length=st.integers(1, 6_000),
     kind=st.sampled_from(["noise", "tone", "click", "constant"]),

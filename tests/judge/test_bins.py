@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emojudge.audio.prosody import UNITS, Voice
@@ -53,6 +53,7 @@ def spread(low: float, high: float, count: int = GROUP_CLIPS) -> list[float]:
     return [float(v) for v in np.linspace(low, high, count)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-100, 600), min_size=20, max_size=200, unique=True))
 def test_cuts_are_quantiles(pitches: list[float]) -> None:
     bins = fit_bins(people("a", pitches))
@@ -65,6 +66,7 @@ def test_cuts_are_quantiles(pitches: list[float]) -> None:
     np.testing.assert_allclose(shares, [0.1, 0.15, 0.5, 0.15, 0.1], atol=1.0 / len(pitches) + 1e-9)
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False), st.floats(allow_nan=False))
 def test_a_higher_value_is_in_no_lower_bin(one: float, other: float) -> None:
     cuts = (1.0, 2.0, 3.0, 4.0)

@@ -11,7 +11,7 @@ from emojudge.audio.pitch import HOP
 
 FRAME = 1_200  # samples, 75 ms: four and a half periods at 60 Hz, as Boersma asks for
 TRANSFORM = 2_048  # at least FRAME plus the longest lag, so that none wraps round; a power of two
-BATCH = 2_048  # frames at a time: memory stays the same, whatever the recording's length
+BATCH = 128  # frames at a time: what fits a cache, whatever the length of the recording
 LOW_BAND, HIGH_BAND = (50.0, 1_000.0), (1_000.0, 5_000.0)  # Hz
 STRONGEST = 1.0 - 1e-6  # of a correlation: 60 dB, more than a recording's own noise lets through
 SLIP = 0.03  # of the period, half a semitone: what a tracker may be off by
