@@ -375,3 +375,24 @@ def test_a_batch_that_the_server_forgot_is_submitted_again(
     }
     assert all(answer.texts for answer in runner(batch_server, store).ask_all(some_requests()))
     assert len(batch_server.inputs) == 2
+
+
+def test_a_key_that_comes_back_is_not_kept(
+    batch_server: BatchServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("EMOJUDGE_API_KEY", key := "sk-do-not-show-me-1234567890")
+    bad = b'{"custom_id": "k0#0", "error": {"message": "wrong key %s"}}' % key.encode()
+    problem = {"code": "bad", "line": None, "message": f"wrong key {key}"}
+    batch_server.ending = lambda lines: Ending("failed", bad=[bad], problems=[problem])
+    store = SqliteStore(tmp_path / "store")
+    answers = runner(batch_server, store).ask_all(some_requests(2))
+    batch_server.trouble = lambda seen: Reply({"error": {"message": f"wrong key {key}"}}, 401)
+    answers += runner(batch_server, store).ask_all(some_requests(3))
+    store.close()
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"wrong key" in kept
+    assert "wrong key" in caplog.text
+    assert key not in kept.decode("latin-1") + repr(answers) + caplog.text

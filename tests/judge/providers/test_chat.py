@@ -5,7 +5,7 @@ import math
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emojudge.judge.exchange import Answer, Usage
@@ -188,6 +188,7 @@ def test_log_probabilities_are_those_of_the_letters_alone() -> None:
     assert answer.usage == Usage(14, 4)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("ASHUFDCN"), st.floats(-700, 0), min_size=1))
 def test_renormalised_probabilities_sum_to_one(logprobs: dict[str, float]) -> None:
     found = renormalise(logprobs, tuple("ASHUFDCN"))
@@ -266,6 +267,7 @@ def test_long_errors_are_cut() -> None:
     assert len(error) <= 400
 
 
+@settings(deadline=None)
 @given(anything)
 def test_no_body_is_an_exception(body: object) -> None:
     for answer in (read("k", body), refusal("k", 400, body), refusal("k", None, body)):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emojudge.judge.exchange import Answer, Usage
@@ -136,6 +136,7 @@ def test_a_refused_parameter_is_recognised_in_every_shape() -> None:
     ] * 3
 
 
+@settings(deadline=None)
 @given(st.binary() | st.text(st.characters(codec=None)) | anything.map(json.dumps))
 def test_any_other_line_is_an_error(line: bytes | str) -> None:
     answer = read_line(line)
@@ -143,6 +144,7 @@ def test_any_other_line_is_an_error(line: bytes | str) -> None:
     assert answer.texts or answer.error
 
 
+@settings(deadline=None)
 @given(anything, anything, anything)
 def test_any_parts_of_a_line_are_an_answer_or_an_error(response: object, error: object, name: object) -> None:
     for given_response in (response, {"status_code": 200, "body": response}, {"body": json.dumps(response)}):
@@ -169,6 +171,7 @@ def test_written_lines_are_what_the_api_wants() -> None:
     assert got["body"]["messages"][1]["content"].startswith("Zażółć\u2028")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 300), max_size=30), st.integers(1, 5), st.integers(300, 900))
 def test_files_keep_to_both_limits(lengths: list[int], lines: int, size: int) -> None:
     some = [

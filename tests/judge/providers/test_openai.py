@@ -12,6 +12,8 @@ import pytest
 from emojudge.errors import ProviderError
 from emojudge.judge.providers import Settings, load_provider
 from emojudge.judge.providers.openai import LONGEST_BODY, Chat
+from emojudge.judge.providers.pool import ask_all
+from emojudge.judge.providers.store import SqliteStore
 
 from .serving import Reply, Seen, Server, completion, make_request
 
@@ -323,7 +325,7 @@ def test_a_key_file_that_is_none_is_an_error_without_its_content(
 
 
 def test_keys_are_shown_nowhere(
-    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("EMOJUDGE_API_KEY", KEY)
     caplog.set_level(logging.DEBUG)
@@ -344,5 +346,10 @@ def test_keys_are_shown_nowhere(
     server.answer = lambda seen: Reply(said, 401)
     with pytest.raises(ProviderError) as caught:
         load_provider(server.url, Settings(retries=0))
+    store = SqliteStore(tmp_path / "store")
+    ask_all(provider, [make_request("a"), make_request("b")], store)
+    store.close()
     shown += [str(caught.value), repr(caught.value), caplog.text]
+    shown += [file.read_bytes().decode("latin-1") for file in tmp_path.iterdir()]
+    assert len(shown) > 11
     assert [text for text in shown if KEY in text] == []

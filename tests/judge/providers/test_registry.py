@@ -1,6 +1,8 @@
 """Providers by name, those of other packages among them."""
 
+import re
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +70,12 @@ def test_a_plugin_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_names_that_are_none(name: str, words: str) -> None:
     with pytest.raises(ProviderError, match=words):
         load_provider(name)
+
+
+def test_the_examples_of_the_page_run() -> None:
+    page = Path(__file__).parents[3] / "docs/howto/providers.md"
+    first, second = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    exec(compile(first, str(page), "exec"), {})
+    defined: dict[str, object] = {}
+    exec(compile(second, str(page), "exec"), defined)
+    assert callable(defined["judge_in_batches"])

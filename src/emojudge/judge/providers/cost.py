@@ -56,13 +56,12 @@ def estimate(requests: Sequence[Request], capabilities: Capabilities, *, batch: 
 def tokens(text: str) -> int:
     """About how many tokens a text has, rather too many than too few.
 
-    Words of English count a token for every 4 letters, others one for every 2 bytes; figures, signs and spaces
-    before figures one each. A model that does not know a language needs more.
+    Words of English count a token for every 4 letters, others one for every 2 bytes; figures, signs, and
+    spaces before figures, one each. A model that does not know a language needs more.
 
     >>> tokens("I never said that."), tokens("at 62.5 dB")
     (6, 7)
     """
     pieces = re.findall(r"[A-Za-z]+|\d|\s(?=\d)|\w+|[^\w\s]", text)
-    return sum(
-        math.ceil(len(p) / 4 if p.isascii() else len(p.encode("utf-8", "replace")) / 2) for p in pieces
-    )
+    sizes = (len(p) / 4 if p.isascii() else len(p.encode("utf-8", "replace")) / 2 for p in pieces)
+    return sum(map(math.ceil, sizes))
