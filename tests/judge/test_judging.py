@@ -262,3 +262,29 @@ def test_bad_settings_are_told(model: Any) -> None:
             emojudge.Judge(model(says("sad")), **keywords)
     with pytest.raises(JudgeError, match="Did you mean 'default'"):
         emojudge.Judge(model(says("sad")), prompt="defaut")
+
+
+def test_a_refused_key_ends_the_asking_at_once(model: Any, evidence: Make) -> None:
+    refused = model(lambda request: Answer(request.key, error="HTTP 401: no", extra={"status": "401"}))
+    verdicts = list(emojudge.Judge(refused).refine([evidence(str(i)) for i in range(5)]))
+    assert (len(refused.asked), [v.status for v in verdicts]) == (1, ["failed", *["passed"] * 4])
+
+
+def test_masking_reaches_the_examples(model: Any, evidence: Make) -> None:
+    pytest.importorskip("faker", reason="needs the extra 'redact'")
+    from emojudge.judge.prompt import Example
+
+    shown = Example(evidence=evidence("Ring me at 555 98765.", id="e"), emotion="happy")
+    judge = emojudge.Judge(model(says("sad")), examples=[shown], redact=True)
+    judge(evidence("I said 555 12345."))
+    sent = "".join(message.content for message in judge.provider.asked[0].messages)
+    assert sent.count("[number]") == 2
+    assert "98765" not in sent
+    assert "12345" not in sent
+
+
+def test_single_calls_are_one_run(model: Any, evidence: Make) -> None:
+    judge = emojudge.Judge(model(says("sad")))
+    for i in range(3):
+        judge(evidence(str(i)))
+    assert [run["verdicts"] for run in judge.ledger.runs()] == [{"changed": 3}]

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from emojudge.cli import judge_options as o
 from emojudge.cli.choices import Format, Summary
 from emojudge.cli.messages import count, printable, say
+from emojudge.cli.progress import bar
 
 if TYPE_CHECKING:
     from emojudge.judge.predictions import Row
@@ -114,13 +115,13 @@ def run(
     seen: list[tuple[str, Verdict]] = []
     counts: Counter[str] = Counter()
     with (
-        o.counting(None, sys.stderr.isatty() and output is not None) as advance,
+        bar("judging", None, sys.stderr.isatty() and output is not None) as advance,
         opened(output, chosen) as file,
     ):
 
         def noted() -> "Judged":
             for row, verdict in asking.alongside(rows, evidence):
-                advance()
+                advance(1)
                 counts[verdict.status if verdict else "without a prediction"] += 1
                 if verdict and labels is not None:
                     seen.append((row.id, verdict))
@@ -209,22 +210,19 @@ def _compare(seen: "list[tuple[str, Verdict]]", path: Path) -> None:
 
 def _write_jsonl(judged: "Judged", file: TextIO) -> None:
     for row, verdict in judged:
-        file.write(json.dumps(_record(row, verdict), ensure_ascii=False) + "\n")
+        file.write(_record(row, verdict) + "\n")
         file.flush()
 
 
 def _write_json(judged: "Judged", file: TextIO) -> None:
-    begun = False
-    try:
-        for row, verdict in judged:
-            file.write((",\n" if begun else "[\n") + json.dumps(_record(row, verdict), ensure_ascii=False))
-            begun = True
-    finally:
-        file.write("\n]\n" if begun else "")
+    from emojudge.cli.output import write_list
+
+    write_list((_record(row, verdict) for row, verdict in judged), file)
 
 
-def _record(row: "Row", verdict: "Verdict | None") -> dict[str, Any]:
-    return row.cells | {"verdict": verdict.model_dump(mode="json") if verdict else None}
+def _record(row: "Row", verdict: "Verdict | None") -> str:
+    told = row.cells | {"verdict": verdict.model_dump(mode="json") if verdict else None}
+    return json.dumps(told, ensure_ascii=False)
 
 
 def _write_csv(judged: "Judged", file: TextIO) -> None:
@@ -355,7 +353,7 @@ def tune(
             for line in o.plan_lines(asking.plan(item.evidence for item in items), asking):
                 typer.echo(line)
         return
-    with o.counting(len(items) * len(judges), sys.stderr.isatty()) as advance:
+    with bar("asking", len(items) * len(judges), sys.stderr.isatty()) as advance:
         report = tune_judges(items, judges, gates=gates, folds=folds, seed=seed, progress=advance)
     report.settings.write(output)
     if layout is Summary.JSON:

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -244,18 +243,3 @@ def plan_lines(plan: "Plan", judge: "Judge") -> Iterator[str]:
         for message in plan.first.messages:
             yield f"[{message.role}]"
             yield from message.content.splitlines()
-
-
-@contextmanager
-def counting(total: int | None, shown: bool, label: str = "asking") -> Iterator[Any]:
-    """A bar on stderr; gives what moves it on by so many."""
-    if not shown:
-        yield lambda steps=1: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
-        task = progress.add_task(label, total=total)
-        yield lambda steps=1: progress.advance(task, steps)

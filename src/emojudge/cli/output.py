@@ -159,12 +159,17 @@ def _write_jsonl(results: Iterable[Result], file: TextIO) -> None:
 
 
 def _write_json(results: Iterable[Result], file: TextIO) -> None:
+    write_list((result.model_dump_json() for result in results), file)
+
+
+def write_list(records: Iterable[str], file: TextIO) -> None:
+    """Write records, which are JSON, as one list; an interrupted one is a list of what was done."""
     begun = False
     try:
-        for result in results:
-            file.write((",\n" if begun else "[\n") + result.model_dump_json())
+        for record in records:
+            file.write((",\n" if begun else "[\n") + record)
             begun = True
-    finally:  # an interrupted list is a list of what was done
+    finally:
         file.write("\n]\n" if begun else "")
 
 

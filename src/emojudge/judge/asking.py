@@ -9,6 +9,7 @@ from typing import Self
 
 from emojudge.judge.exchange import Answer, Provider, Request, Usage
 from emojudge.judge.ledger import Ledger
+from emojudge.judge.providers.pool import HOPELESS
 
 IN_A_ROW = 20  # errors one after the other, after which no more is asked
 
@@ -75,7 +76,7 @@ class Asking:
         if request.key in self._brought:
             return _done(self._brought[request.key])
         if self._errors >= IN_A_ROW:
-            return f"not sent: {IN_A_ROW} requests in a row had failed, the last with {self._last_error}"
+            return f"not sent: requests before it had failed, the last with {self._last_error}"
         most = self._estimate(request) or 0.0
         if not self.spending.allows(most):
             return f"not sent: the cost limit of ${self.spending.limit:g} is reached"
@@ -96,7 +97,8 @@ class Asking:
         with self._lock:
             self.spending.spent += cost or 0.0
             self.spending.reserved -= reserved
-            self._errors = self._errors + 1 if answer.error is not None else 0
+            hopeless = answer.extra.get("status") in HOPELESS  # the key or the account is refused
+            self._errors = IN_A_ROW if hopeless else self._errors + 1 if answer.error is not None else 0
             self._last_error = answer.error or ""
             self._under_way.pop(request.key, None)
         return answer

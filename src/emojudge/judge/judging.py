@@ -84,14 +84,28 @@ class Judge:
         self.provider = _loaded(provider)
         self.prompt = Prompt.load(self.settings.prompt, self.settings.template)
         self.question = question_of(self.settings, self.prompt, self.provider.name)
-        self.examples = Examples(self.settings.examples, self.settings.shown, self.settings.choice)
+        if self.prompt.task == "attributes" and self.settings.decision.confidence == "likelihood":
+            raise JudgeError(
+                "confidence",
+                found="likelihood, for attributes",
+                expected="stated or agreement, as there is no letter",
+            )
+        pool = [_masked(example) for example in self.settings.examples] if redact else self.settings.examples
+        self.examples = Examples(pool, self.settings.shown, self.settings.choice)
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         self.spending = Spending(max_cost)
         self.redact = redact
         self.batch = batch
+        self._run: int | None = None  # the ledger's, of single calls
         if batch and not isinstance(self.provider, Chat):
             raise JudgeError(
                 self.provider.name, found="no Batch API", expected="openai/MODEL, or a server with one"
+            )
+        if batch and self.ledger.path is None:
+            raise JudgeError(
+                "batch",
+                found="no ledger's file",
+                expected="one, so that a batch is found again after a crash",
             )
         if max_cost is not None and self._price(Usage(1, 1)) is None:
             raise JudgeError(
@@ -114,7 +128,10 @@ class Judge:
                 expected="many, of which a share is sent",
                 advice="Use judge.refine(predictions), or tune the gate first.",
             )
-        return next(self.refine([item]))
+        if self._run is None:
+            self._run = self._begin()
+        (verdict,) = self._refine([item], self._run)
+        return verdict
 
     def refine(self, items: Iterable[Prediction | Evidence]) -> Iterator[Verdict]:
         """Verdicts in the order of the predictions, as many, each as soon as those before it are there.
@@ -125,7 +142,15 @@ class Judge:
         Raises:
             JudgeError: an utterance that is one of the examples.
         """
-        run = self.ledger.begin(self.provider.name, self._about())
+        yield from self._refine(items, self._begin())
+
+    def _begin(self) -> int:
+        """A run of the ledger, with the settings; examples by their ids."""
+        about = self.settings.model_dump(mode="json", exclude={"examples", "figures"})
+        about |= {"examples": sorted(self.examples.ids), "prompt_hash": self.prompt.hash}
+        return self.ledger.begin(self.provider.name, about)
+
+    def _refine(self, items: Iterable[Prediction | Evidence], run: int) -> Iterator[Verdict]:
         rows: list[Row] = []
         try:
             for case in self._cases(items, self.settings.gate):
@@ -215,9 +240,7 @@ class Judge:
             if not self.spending.allows(most):
                 found = f"{len(missing)} requests that may cost ${most:.2f}"
                 raise JudgeError("batch", found=found, expected=f"at most ${self.spending.limit:g}")
-        store = SqliteStore(
-            self.ledger.path or ":memory:"
-        )  # tables beside the ledger's: batches are found again
+        store = SqliteStore(self.ledger.path or ":memory:")  # in the ledger's file
         try:
             answers = Batches(self.provider, store).ask_all(missing)  # type: ignore[arg-type]
         finally:
@@ -276,11 +299,6 @@ class Judge:
             "notes": tuple(f"not taken by the model: {name}" for name in answer.dropped),
         }
         return case.key, reading, verdict.model_copy(update=about)
-
-    def _about(self) -> dict[str, Any]:
-        """The run's settings, as the ledger has them; examples by their ids."""
-        about = self.settings.model_dump(mode="json", exclude={"examples", "figures"})
-        return about | {"examples": sorted(self.examples.ids), "prompt_hash": self.prompt.hash}
 
     def _cost(self, request: Request) -> "Cost | None":
         capabilities = getattr(self.provider, "capabilities", None)
@@ -383,6 +401,10 @@ def _overlaid(
         fault = error.errors()[0]
         place = ".".join(str(part) for part in fault["loc"])
         raise JudgeError(f"judge: {place}", found=repr(fault["input"]), expected=fault["msg"]) from error
+
+
+def _masked(example: Example) -> Example:
+    return example.model_copy(update={"evidence": redacted(example.evidence)})
 
 
 def _loaded(provider: str | Provider) -> Provider:

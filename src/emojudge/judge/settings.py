@@ -1,12 +1,12 @@
 """`judge.json`: how a judge was set up, by hand or by tuning; the command line and bundles read it."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
 
+from emojudge.bundle.format import write_whole
 from emojudge.emotions import EMOTIONS, Emotion
 from emojudge.errors import JudgeError
 from emojudge.judge.decision import Decision
@@ -69,6 +69,4 @@ class Settings(Record):
 
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all."""
-        temporary = path.with_name(path.name + ".partial")
-        temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_whole(path, self.model_dump_json(indent=1) + "\n")
