@@ -73,7 +73,7 @@ def export_entries(entries: Iterable[dict[str, Any]], path: Path) -> int:
 def _cells(entry: dict[str, Any]) -> dict[str, Any]:
     verdict = entry["verdict"]
     names = ("status", "before", "emotion", "proposed", "confidence", "reason")
-    cells = {name: entry[name] for name in ("run", "utterance", "key", "model", "prompt", "asked", "cost")}
+    cells = {name: entry[name] for name in ("run", "utterance", "key", "model", "prompt", "written", "cost")}
     cells |= {name: verdict[name] for name in names}
     return cells | {
         "messages": "\n\n".join(message["content"] for message in entry["messages"]),

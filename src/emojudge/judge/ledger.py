@@ -7,11 +7,13 @@ message is cut out.
 """
 
 import json
+import math
 import os
 import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -31,7 +33,7 @@ _TABLES = """
 CREATE TABLE texts (hash TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE requests (
     key TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL,
-    messages TEXT NOT NULL, schema TEXT, sampling TEXT NOT NULL, asked TEXT NOT NULL
+    messages TEXT NOT NULL, schema TEXT, sampling TEXT NOT NULL, written TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE answers (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL, answer TEXT NOT NULL, cost REAL, usable INTEGER NOT NULL,
@@ -132,12 +134,17 @@ class Ledger:
         """Write a request and its answer down, with the cost in US dollars where that is known."""
         if answer.error is not None:
             answer = replace(answer, error=_SECRET.sub("[removed]", answer.error))
+        if answer.letter_logprobs:  # JSON has no infinity
+            finite = {
+                letter: value for letter, value in answer.letter_logprobs.items() if math.isfinite(value)
+            }
+            answer = replace(answer, letter_logprobs=finite or None)
         paid = answer.usage.prompt + answer.usage.completion > 0
         usable = answer.error is None or (paid and not answer.transient)
         texts = [(_text_hash(message.content), message.content) for message in request.messages]
         said = [[message.role, text] for message, (text, _) in zip(request.messages, texts, strict=True)]
         schema = request.schema and json.dumps(request.schema)
-        asked = (
+        requested = (
             request.key,
             provider,
             model,
@@ -148,16 +155,14 @@ class Ledger:
             _now(),
         )
         came = (answer.key, _ANSWER.dump_json(answer).decode(), cost, usable, answer.received or _now())
-        with self._lock:
-            self._base.execute("BEGIN IMMEDIATE")
+        with self._transaction() as base:
             for text in texts:
                 if text[0] not in self._stored:
-                    self._base.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", text)
-            self._base.execute("INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", asked)
-            self._base.execute(
+                    base.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", text)
+            base.execute("INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", requested)
+            base.execute(
                 "INSERT INTO answers (key, answer, cost, usable, received) VALUES (?, ?, ?, ?, ?)", came
             )
-            self._base.execute("COMMIT")
             if texts:
                 self._stored = {texts[0][0]}  # the system message, which is the same for all that follow
 
@@ -167,10 +172,24 @@ class Ledger:
             (run, v.id, key, reading and _READING.dump_json(reading).decode(), v.model_dump_json())
             for key, reading, v in rows
         ]
+        with self._transaction() as base:
+            base.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?)", written)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All that is written within, or nothing."""
         with self._lock:
-            self._base.execute("BEGIN IMMEDIATE")
-            self._base.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?)", written)
-            self._base.execute("COMMIT")
+            try:
+                self._base.execute("BEGIN IMMEDIATE")
+                yield self._base
+                self._base.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._base.in_transaction:
+                    self._base.execute("ROLLBACK")
+                advice = "Is the disk full, or another program at it?"
+                raise JudgeError(
+                    self.path or "ledger", found=str(error), expected="a ledger to write to", advice=advice
+                ) from error
 
     # ------------------------------------------------------------------------------------------ for people
 
@@ -211,7 +230,7 @@ class Ledger:
     def entries(self, run: int | None = None, utterance: str | None = None) -> Iterator[dict[str, Any]]:
         """What was asked, answered and decided: of one run, one utterance, or all."""
         query = """SELECT v.run, v.utterance, v.key, v.reading, v.verdict,
-            r.model, r.prompt, r.messages, r.asked,
+            r.model, r.prompt, r.messages, r.written,
             (SELECT json_group_array(json(answer)) FROM answers a WHERE a.key = v.key),
             (SELECT sum(cost) FROM answers a WHERE a.key = v.key)
             FROM verdicts v LEFT JOIN requests r ON r.key = v.key
@@ -228,7 +247,7 @@ class Ledger:
             last = page[-1][:2]
 
     def _entry(self, row: tuple[Any, ...]) -> dict[str, Any]:
-        run, utterance, key, reading, verdict, model, prompt, messages, asked, answers, cost = row
+        run, utterance, key, reading, verdict, model, prompt, messages, written, answers, cost = row
         with self._lock:
             said = [
                 {
@@ -245,7 +264,7 @@ class Ledger:
             "key": key,
             "model": model,
             "prompt": prompt,
-            "asked": asked,
+            "written": written,
             "messages": said,
             "answers": json.loads(answers) if key else [],
             "cost": cost,
