@@ -71,7 +71,8 @@ def _meld(folder: Path, bundle: Bundle, provider: Any, ledger: Ledger, limit: in
     on = report.settings.model_copy(update={"judge": "on"})  # measured, also where tuning says that it is off
     judge = Judge(provider, settings=on, ledger=ledger)
     verdicts = list(judge.refine(item.evidence for item in test))
-    figures = f.of_verdicts(verdicts, [item.emotion for item in test if item.emotion])
+    groups = [item.group or "" for item in test]
+    figures = f.of_verdicts(verdicts, [item.emotion for item in test if item.emotion], groups)
     print("MELD, test, once, with the settings chosen on development")
     print(f.in_words("macro-F1", figures["macro_f1"]))
     print(f.changes_in_words(figures), end="\n\n")
@@ -98,10 +99,15 @@ def _judged(
     known = {u.id: u for u in drawn}
     told = gather_evidence(predictions, drawn, bins=bins_of(bundle))
     return [
-        Labelled(evidence, known[evidence.id].emotion, None, known[evidence.id].speaker)
+        Labelled(evidence, known[evidence.id].emotion, None, _group(known[evidence.id]))
         for evidence in told
         if isinstance(evidence, Evidence)
     ]
+
+
+def _group(utterance: Utterance) -> str | None:
+    """What is drawn and divided as a whole: a dialogue, else a speaker's utterances."""
+    return utterance.recording or utterance.speaker
 
 
 def _tuned(
