@@ -101,7 +101,7 @@ def test_gate_and_threshold(run: Run, table: Path) -> None:
 def test_labels_are_compared(run: Run, table: Path) -> None:
     (table.parent / "labels.csv").write_text("id,emotion,speaker\na,contempt,x\nb,sad,y\nc,neutral,x\n")
     result = run("judge", table, "-j", "echo:contempt", *COLUMNS, "--labels", table.parent / "labels.csv")
-    assert "macro-F1  0.667 → 0.167" in result.stderr
+    assert "macro-F1 0.667 → 0.167" in result.stderr
     assert "wrong → right 1, right → wrong 2" in result.stderr
 
 

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from typing import TypeVar
 
 from emojudge.errors import JudgeError
 from emojudge.judge.answer import Reading, read
@@ -15,23 +13,21 @@ from emojudge.judge.asking import Asking, Spending
 from emojudge.judge.decision import Source, decide, keep
 from emojudge.judge.evidence import evidence_of
 from emojudge.judge.examples import Choice, Examples
-from emojudge.judge.exchange import Answer, Provider, Request, Sampling, Usage
-from emojudge.judge.forms import Form
+from emojudge.judge.exchange import Answer, Provider, Request, Usage
 from emojudge.judge.gate import Gate
 from emojudge.judge.ledger import Ledger, Row
-from emojudge.judge.prompt import Example, Prompt, Question
+from emojudge.judge.prompt import Example, Prompt
 from emojudge.judge.providers import load_provider
 from emojudge.judge.providers.batch import Batches
 from emojudge.judge.providers.cost import BATCH_RATE, Cost, estimate
 from emojudge.judge.providers.openai import Chat
 from emojudge.judge.providers.store import SqliteStore
 from emojudge.judge.redact import redact as redacted
-from emojudge.judge.settings import Settings
+from emojudge.judge.settings import Settings, overlaid, question_of
 from emojudge.records import Evidence, Prediction, Verdict
 
 Item = TypeVar("Item")
 
-AGREEMENT_SAMPLES = 5  # where confidence is to be the share of samples that agree, and no number was given
 ROWS = 200  # verdicts that are written at a time
 
 
@@ -78,7 +74,7 @@ class Judge:
         redact: bool = False,
         batch: bool = False,
     ) -> None:
-        self.settings = _overlaid(
+        self.settings = overlaid(
             settings or Settings(), threshold, gate, prompt, confidence, samples, examples, choice
         )
         self.provider = _loaded(provider)
@@ -349,58 +345,6 @@ class _Case:
     @property
     def is_ready(self) -> bool:
         return self.answer is None or self.answer.done()
-
-
-def question_of(settings: Settings, prompt: Prompt, model: str) -> Question:
-    """The question that settings stand for."""
-    source = settings.decision.confidence
-    form: Form = "letter" if source == "likelihood" and prompt.task == "emotion" else prompt.form
-    sampling = Sampling(
-        temperature=settings.temperature,
-        max_tokens=4 if form == "letter" else settings.max_tokens,
-        samples=settings.samples,
-        label_logprobs=form == "letter",
-        seed=settings.seed,
-    )
-    threshold = settings.decision.threshold
-    return Question(prompt, model, form, sampling, settings.labels, threshold, settings.scales)
-
-
-def _overlaid(
-    settings: Settings,
-    threshold: float | None,
-    gate: str | Gate | None,
-    prompt: str | Path | None,
-    confidence: Source | None,
-    samples: int | None,
-    examples: Iterable[Example] | None,
-    choice: Choice | None,
-) -> Settings:
-    """Settings with what was given beside them. A calibration is of one source of confidence only."""
-    decision = settings.decision.model_dump()
-    if confidence is not None and confidence != settings.decision.confidence:
-        decision |= {"confidence": confidence, "calibration": None, "prior": None}
-    if threshold is not None:
-        decision |= {"threshold": threshold, "kind": "override"}
-    changes: dict[str, Any] = {"decision": decision}
-    if gate is not None:
-        changes["gate"] = gate if isinstance(gate, Gate) else Gate.parse(gate)
-    if prompt is not None:
-        changes |= {"prompt": str(prompt), "template": None}
-    if samples is not None:
-        changes["samples"] = samples
-    elif decision["confidence"] == "agreement" and settings.samples < 2:
-        changes["samples"] = AGREEMENT_SAMPLES
-    if examples is not None:
-        changes["examples"] = tuple(examples)
-    if choice is not None:
-        changes["choice"] = choice
-    try:
-        return Settings.model_validate(settings.model_dump() | changes)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(str(part) for part in fault["loc"])
-        raise JudgeError(f"judge: {place}", found=repr(fault["input"]), expected=fault["msg"]) from error
 
 
 def _masked(example: Example) -> Example:
