@@ -24,6 +24,8 @@ package, runs on ONNX Runtime without network, and is licensed under {licence}.
   for speech from elsewhere: EMO-DB is judged by a model that never heard it, EmoGator by the bundle's own on
   held-out contributors, half of the recordings through artificial channels. On speech like EMO-DB's the scores
   are therefore too modest. The words' is fitted on held-out lines.
+- **Bins of voices** (`prosody.json`): quantiles of loudness, pitch, rates and voice quality of the recordings that the
+  voice's model was trained on, for a judge that is told of a voice in words. Speakers are not in it.
 
 ## What it was trained on
 | corpus | what | licence | used for |

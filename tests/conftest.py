@@ -1,5 +1,6 @@
-"""What many tests share: tiny models of the real classes, and a tiny bundle made of them."""
+"""What many tests share: tiny models of the real classes, a tiny bundle of them, the real corpora."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,12 @@ def tiny_bundle(tiny_acoustic, tiny_linguistic, tiny_tokenizer, tmp_path_factory
         linguistic=(tiny_linguistic, text, tiny_tokenizer),
         fusion=fusion,
     )
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of the development corpora."""
+    folder = os.environ.get("EMOJUDGE_CORPORA")
+    if not folder:
+        pytest.skip("EMOJUDGE_CORPORA does not name the folder of the development corpora")
+    return Path(folder)

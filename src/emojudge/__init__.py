@@ -12,9 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from emojudge.emotions import EMOTIONS
-    from emojudge.errors import AudioError, BundleError, EmojudgeError, MissingExtraError, TranscriptError
+    from emojudge.errors import (
+        AudioError,
+        BundleError,
+        EmojudgeError,
+        JudgeError,
+        MissingExtraError,
+        TranscriptError,
+    )
+    from emojudge.judge.judging import Judge
     from emojudge.recognizer import Recognizer, load
-    from emojudge.records import Attributes, Failure, Opinion, Prediction, Transcript, Utterance
+    from emojudge.records import (
+        Attributes,
+        Evidence,
+        Failure,
+        Opinion,
+        Prediction,
+        Transcript,
+        Utterance,
+        Verdict,
+    )
 
 __version__ = "0.1.0"
 
@@ -24,7 +41,10 @@ __all__ = [
     "AudioError",
     "BundleError",
     "EmojudgeError",
+    "Evidence",
     "Failure",
+    "Judge",
+    "JudgeError",
     "MissingExtraError",
     "Opinion",
     "Prediction",
@@ -32,16 +52,28 @@ __all__ = [
     "Transcript",
     "TranscriptError",
     "Utterance",
+    "Verdict",
     "__version__",
     "load",
 ]
 
 _HOMES = {
     **dict.fromkeys(("Recognizer", "load"), "recognizer"),
-    **dict.fromkeys(("Attributes", "Failure", "Opinion", "Prediction", "Transcript", "Utterance"), "records"),
     **dict.fromkeys(
-        ("AudioError", "BundleError", "EmojudgeError", "MissingExtraError", "TranscriptError"), "errors"
+        (
+            *("Attributes", "Evidence", "Failure", "Opinion", "Prediction", "Transcript", "Utterance"),
+            "Verdict",
+        ),
+        "records",
     ),
+    **dict.fromkeys(
+        (
+            *("AudioError", "BundleError", "EmojudgeError", "JudgeError", "MissingExtraError"),
+            "TranscriptError",
+        ),
+        "errors",
+    ),
+    "Judge": "judge.judging",
     "EMOTIONS": "emotions",
 }
 

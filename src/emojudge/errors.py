@@ -42,6 +42,14 @@ class TrainingError(EmojudgeError):
     """A training that cannot go on, such as one whose loss is no longer a number."""
 
 
+class ProviderError(EmojudgeError):
+    """A language model that cannot be asked: an unknown name, no key, a missing or damaged model file."""
+
+
+class JudgeError(EmojudgeError):
+    """A judge that cannot be asked: its prompt, provider, settings, ledger or input."""
+
+
 class MissingExtraError(EmojudgeError):
     """A feature whose optional packages are not installed."""
 

@@ -64,6 +64,8 @@ class Utterance(Record):
     secondary: dict[str, float] | None = None  # the share of raters who ticked this too, such as "concerned"
     attributes: Attributes | None = None
     words_per_second: float | None = Field(default=None, gt=0)  # from an alignment, pauses included
+    recording: str | None = None  # the recording or dialogue that it is a turn of
+    position: float | None = None  # where in it: the seconds of its start, or the number of the turn
 
 
 class Opinion(Record):
@@ -90,6 +92,7 @@ class Prediction(Record):
     adapted: Literal["collection", "speaker"] | None = None
     bundle: str
     notes: tuple[str, ...] = ()  # what a reader of this row should know: clipping, silence, no transcript …
+    verdict: "Verdict | None" = None  # of a judge, where one was asked; nothing above is changed by it
 
 
 class Failure(Record):
@@ -97,3 +100,60 @@ class Failure(Record):
 
     id: str
     error: str
+
+
+Bin = Literal["very low", "low", "moderate", "high", "very high"]
+
+
+class Measure(Record):
+    """One measured property of the voice: the figure, and where it lies among others of its kind."""
+
+    value: float
+    unit: str
+    bin: Bin | None = None
+    reference: Literal["speaker", "gender", "overall"] | None = None  # whose quantiles made the bin
+
+
+class Turn(Record):
+    """An earlier turn of the same recording."""
+
+    speaker: str | None = None
+    text: str
+
+
+class Evidence(Record):
+    """What a judge is told of an utterance: the words, the voice in words, and what the models made of it."""
+
+    id: str
+    transcript: Transcript | None = None
+    speaker: str | None = None
+    gender: Literal["female", "male"] | None = None
+    turns: tuple[Turn, ...] = ()  # earlier turns, oldest first
+    seconds: float | None = None
+    measures: dict[str, Measure] = {}  # by name, such as "pitch_range"; empty without audio
+    extractor: str | None = None  # the pitch tracker and its version
+    emotion: Emotion  # the recogniser's
+    scores: dict[Emotion, float]
+    attributes: Attributes | None = None
+    audio_scores: dict[Emotion, float] | None = None
+    text_scores: dict[Emotion, float] | None = None
+    conflict: bool | None = None  # voice and words disagree; None where there is only one of them
+
+
+class Verdict(Record):
+    """What became of a prediction: kept, changed, or not judged, and why."""
+
+    id: str
+    emotion: Emotion  # after the judge
+    before: Emotion  # the recogniser's
+    scores: dict[Emotion, float]  # after the judge
+    changed: bool
+    # passed: the gate did not send it; abstained: NA, or too little confidence; failed: no usable answer
+    status: Literal["passed", "confirmed", "changed", "abstained", "failed"]
+    proposed: Emotion | None = None  # what the judge answered, whatever became of it
+    confidence: float | None = None  # 0..1, calibrated where the bundle has a calibration
+    reason: str = ""
+    provider: str = ""
+    model: str = ""
+    attributes: Attributes | None = None  # after the judge, where it judged them
+    notes: tuple[str, ...] = ()

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from emojudge.bundle.format import Bundle, write_manifest
+from emojudge.judge.bins import bins_of
 
 Run = Callable[..., Any]
 
@@ -78,3 +81,37 @@ def test_show_refuses_what_is_no_bundle(run: Run, tmp_path: Path) -> None:
     result = run("bundle", "show", tmp_path)
     assert result.exit_code == 2
     assert "Is it a bundle?" in result.stderr
+
+
+def test_fit_bins_keeps_what_is_low_and_high_in_a_recipes_recordings(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("swift_f0", reason="needs the extra 'judge'")
+    corpus = tmp_path / "data" / "mine"
+    corpus.mkdir(parents=True)
+    time = np.arange(16_000) / 16_000
+    rows = ["file,emotion,split,transcript"]
+    for pitch in range(100, 300, 20):
+        soundfile.write(corpus / f"{pitch}.wav", 0.2 * np.sin(2 * np.pi * pitch * time), 16_000)
+        rows.append(f"{pitch}.wav,happy,{'dev' if pitch == 280 else 'train'},la la")
+    (corpus / "broken.wav").write_bytes(b"nothing")
+    (corpus / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "name: mine\nmodality: text\ndata: [{corpus: table, folder: mine}]\n"
+        "linguistic: {backbone: {kind: bert, weights: none}}\n",
+        encoding="utf-8",
+    )
+    command = ("bundle", "fit-bins", folder, "--recipe", recipe, "--data", tmp_path / "data")
+    result = run(*command)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("9 clips, by swift-f0 ")
+    bins = bins_of(Bundle.open(folder))
+    assert bins is not None
+    assert bins.overall.cuts["pitch"] == pytest.approx((100, 140, 220, 260), rel=0.02)
+    rows.append("broken.wav,happy,train,la")
+    (corpus / "manifest.csv").write_text("\n".join(rows), encoding="utf-8")
+    result = run(*command)
+    assert result.exit_code == 1
+    assert "broken.wav" in result.stderr
+    assert result.stdout.startswith("9 clips")

@@ -1,6 +1,5 @@
-"""Folders of small corpora, and the way to the real ones."""
+"""Folders of small corpora."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,12 +17,3 @@ def place(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path
 
     return make
-
-
-@pytest.fixture
-def shared() -> Path:
-    """The folder of the development corpora."""
-    folder = os.environ.get("EMOJUDGE_CORPORA")
-    if not folder:
-        pytest.skip("EMOJUDGE_CORPORA does not name the folder of the development corpora")
-    return Path(folder)

@@ -127,9 +127,14 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `bundle.json` with the hashes of the folder's other files."""
     names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name not in (MANIFEST, "README.md"))
     complete = manifest.model_copy(update={"hashes": {name: file_hash(folder / name) for name in names}})
-    temporary = folder / (MANIFEST + ".tmp")
-    temporary.write_text(complete.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / MANIFEST)
+    write_whole(folder / MANIFEST, complete.model_dump_json(indent=1) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def file_hash(path: Path) -> str:

@@ -99,6 +99,60 @@ def make(
         typer.echo(line)
 
 
+@app.command("fit-bins")
+def fit_bins(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The bundle's folder.", show_default=False)],
+    recipe: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="The recipe whose training recordings count.", show_default=False),
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="The folder that holds the corpora's folders.", show_default=False),
+    ],
+    tracker: Annotated[str, typer.Option(help="The pitch tracker: swift-f0 or librosa.")] = "swift-f0",
+    speakers: Annotated[
+        bool, typer.Option("--speakers", help="Keep each speaker's own quantiles too, with their ids.")
+    ] = False,
+) -> None:
+    """Measure the training recordings, and keep what is a low or a high voice among them in the bundle.
+
+    Exit code 1 when recordings could not be measured; the others count. Needs the extra 'judge'.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from emojudge.bundle.format import Bundle
+    from emojudge.corpora.sources import source_split
+    from emojudge.judge.bins import add_bins, measure_all
+    from emojudge.judge.bins import fit_bins as fit
+    from emojudge.recipe import Recipe
+    from emojudge.records import Failure
+
+    bundle = Bundle.open(folder)
+    utterances = [
+        utterance
+        for source in Recipe.read(recipe).data
+        for utterance in source_split(source, data, "train")
+        if utterance.emotion or utterance.votes or utterance.attributes
+    ]
+    measured, failed = [], 0
+    progress = track(
+        measure_all(utterances, tracker), "measuring", len(utterances), console=Console(stderr=True)
+    )
+    for item in progress:
+        if isinstance(item, Failure):
+            say(item.error)
+            failed += 1
+        else:
+            measured.append(item)
+    bins = fit(measured, speakers=speakers)
+    add_bins(bundle, bins)
+    typer.echo(f"{bins.overall.clips} clips, by {bins.extractor}: prosody.json")
+    if failed:
+        raise typer.Exit(1)
+
+
 def _description(bundle: "Bundle") -> list[str]:
     from rich.filesize import decimal
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from emojudge.cli.choices import Group
 from emojudge.cli.inputs import Inputs
 from emojudge.cli.messages import count, say, utf8
+from emojudge.cli.progress import bar
 from emojudge.errors import EmojudgeError
 from emojudge.records import Failure, Prediction, Utterance
 
@@ -36,7 +36,7 @@ class Judging:
     def results(self) -> Iterator[Prediction | Failure]:
         """A prediction, or a failure that was named on stderr, for every input in its order."""
         utterances = self.inputs.utterances
-        with _bar(len(utterances), self.bar and len(utterances) >= MANY) as advance:
+        with bar("judging", len(utterances), self.bar and len(utterances) >= MANY) as advance:
             # An adapted run hears everything before it gives anything out.
             listened = _counted(utterances, advance) if self.group else iter(utterances)
             judged = self.recognizer.predict(listened, adapt_to=self.group.value if self.group else None)
@@ -49,7 +49,7 @@ class Judging:
                 yield result
                 self.done += 1
                 if not self.group and isinstance(item, Utterance):
-                    advance()
+                    advance(1)
 
     def _named(self, failure: Failure) -> Failure:
         self.failed += 1
@@ -108,22 +108,7 @@ def check_speakers(inputs: Inputs) -> None:
         )
 
 
-def _counted(utterances: list[Utterance], advance: Callable[[], None]) -> Iterator[Utterance]:
+def _counted(utterances: list[Utterance], advance: Callable[[int], None]) -> Iterator[Utterance]:
     for utterance in utterances:
         yield utterance
-        advance()
-
-
-@contextmanager
-def _bar(total: int, shown: bool) -> Iterator[Callable[[], None]]:
-    """A progress bar on stderr for as long as the work lasts; gives what moves it on by one."""
-    if not shown:
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
-        task = progress.add_task("judging", total=total)
-        yield lambda: progress.advance(task)
+        advance(1)

@@ -17,7 +17,7 @@ from emojudge.cli.messages import say
 from emojudge.cli.table import write_table
 from emojudge.emotions import ATTRIBUTES, EMOTIONS
 from emojudge.errors import EmojudgeError
-from emojudge.records import Failure, Opinion, Prediction
+from emojudge.records import Failure, Opinion, Prediction, Verdict
 
 Result = Prediction | Failure
 
@@ -105,7 +105,23 @@ def row(result: Result) -> dict[str, Any]:
         "adapted": result.adapted,
         "bundle": result.bundle,
         "notes": "; ".join(result.notes),
+        **(verdict_cells(result.verdict) if result.verdict else {}),
     }
+
+
+def verdict_cells(verdict: Verdict) -> dict[str, Any]:
+    """A verdict's cells; the others of its row stay as the recogniser had them."""
+    cells: dict[str, Any] = {"verdict_emotion": verdict.emotion, "verdict_status": verdict.status}
+    cells |= {"verdict_proposed": verdict.proposed, "verdict_confidence": verdict.confidence}
+    cells |= {
+        "verdict_reason": verdict.reason,
+        "verdict_provider": verdict.provider,
+        "verdict_model": verdict.model,
+    }
+    cells |= {f"verdict_score_{emotion}": score for emotion, score in verdict.scores.items()}
+    attributes = verdict.attributes.model_dump() if verdict.attributes else {}
+    cells |= {f"verdict_{name}": attributes.get(name) for name in ATTRIBUTES}
+    return cells | {"verdict_notes": "; ".join(verdict.notes)}
 
 
 def _opinion_cells(name: str, opinion: Opinion) -> dict[str, float]:
@@ -121,11 +137,15 @@ def _columns() -> list[str]:
         scores = [f"{name}_{kind}_{emotion}" for kind in ("score", "logit") for emotion in EMOTIONS]
         return scores + [f"{name}_{attribute}" for attribute in ATTRIBUTES]
 
+    verdict = ("emotion", "status", "proposed", "confidence", "reason", "provider", "model")
     return [
         *("id", "emotion", *(f"score_{emotion}" for emotion in EMOTIONS)),
         *(*ATTRIBUTES, *(f"{name}_from" for name in ATTRIBUTES)),
         *(*opinion("audio"), *opinion("text")),
-        *("modalities", "transcript", "transcript_source", "seconds", "adapted", "bundle", "notes", "error"),
+        *("modalities", "transcript", "transcript_source", "seconds", "adapted", "bundle", "notes"),
+        *(f"verdict_{name}" for name in (*verdict, *(f"score_{emotion}" for emotion in EMOTIONS))),
+        *(f"verdict_{name}" for name in (*ATTRIBUTES, "notes")),
+        "error",
     ]
 
 
@@ -139,12 +159,17 @@ def _write_jsonl(results: Iterable[Result], file: TextIO) -> None:
 
 
 def _write_json(results: Iterable[Result], file: TextIO) -> None:
+    write_list((result.model_dump_json() for result in results), file)
+
+
+def write_list(records: Iterable[str], file: TextIO) -> None:
+    """Write records, which are JSON, as one list; an interrupted one is a list of what was done."""
     begun = False
     try:
-        for result in results:
-            file.write((",\n" if begun else "[\n") + result.model_dump_json())
+        for record in records:
+            file.write((",\n" if begun else "[\n") + record)
             begun = True
-    finally:  # an interrupted list is a list of what was done
+    finally:
         file.write("\n]\n" if begun else "")
 
 

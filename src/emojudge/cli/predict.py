@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emojudge.cli import judge_options as o
 from emojudge.cli.choices import Format, Group
 from emojudge.cli.messages import count, say, utf8
 
@@ -63,6 +64,13 @@ def predict(
     threads: Annotated[
         int, typer.Option(metavar="N", min=0, max=1024, help="Threads of the models; 0: one per core.")
     ] = 0,
+    judge: o.Name = None,
+    judge_settings: o.SettingsFile = None,
+    gate: o.GateOption = None,
+    threshold: o.Threshold = None,
+    ledger: o.LedgerPath = None,
+    max_cost: o.MaxCost = None,
+    redact: o.Redact = False,
 ) -> None:
     """Predict the emotion of recordings, of texts, or of both together.
 
@@ -88,9 +96,17 @@ def predict(
             output is None and chosen is not Format.TABLE and sys.stdout.isatty()
         )
         judging = Judging(recognizer, gathered, Path(spool), adapt, bar)
+        results = judging.results()
+        asked = o.Asked(
+            judge, judge_settings, None, threshold, gate, ledger=ledger, max_cost=max_cost, redact=redact
+        )
+        if asked != o.Asked(None):
+            results = o.judged(
+                results, o.make_judge(asked, recognizer.bundle), gathered.utterances, recognizer.bundle
+            )
         try:
             with opened(output, chosen) as file:
-                write(judging.results(), file, chosen)
+                write(results, file, chosen)
         except KeyboardInterrupt:
             say(f"interrupted when {judging.done} of {count(len(gathered.items), 'input')} were done")
             raise typer.Exit(130) from None

@@ -13,10 +13,11 @@ from rich.text import Text
 
 from emojudge.cli.messages import count, printable
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, Attribute, Emotion
-from emojudge.records import Failure, Prediction
+from emojudge.records import Failure, Prediction, Verdict
 
 LEAST_WIDTH = 72  # columns that the table needs
 WORDS = 60  # characters of a transcript that are shown
+REASON = 100  # characters of a judge's reason
 VOICES = {"audio": "voice", "text": "words"}
 ORIGINS = {
     "derived": "derived from the emotion scores, not measured",
@@ -68,6 +69,8 @@ def _cells(prediction: Prediction) -> list[Text]:
     name = Text(printable(prediction.id))
     if words := _words(prediction):
         name.append(f"\n{words}", style="dim")
+    if prediction.verdict is not None:
+        name.append(f"\n{verdict_line(prediction.verdict)}")
     emotions = Text.assemble((_share(first, prediction), "bold"), (f"\n{_share(second, prediction)}", "dim"))
     figures = [Text(_figure(attribute, prediction)) for attribute in ATTRIBUTES]
     return [name, emotions, *figures, Text(_judges(prediction))]
@@ -84,6 +87,35 @@ def _figure(attribute: Attribute, prediction: Prediction) -> str:
 
 def _judges(prediction: Prediction) -> str:
     return " + ".join(VOICES[modality] for modality in prediction.modalities)
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """A verdict and its reason on one line.
+
+    >>> from emojudge.emotions import EMOTIONS
+    >>> scores = dict.fromkeys(EMOTIONS, 0.125)
+    >>> facts = {"emotion": "sad", "before": "happy", "scores": scores, "changed": True, "confidence": 0.9}
+    >>> verdict_line(Verdict(id="1", status="changed", proposed="sad", reason="slow and low", **facts))
+    'judge: happy → sad, 90% sure: slow and low'
+    """
+    what = {
+        "changed": f"{verdict.before} → {verdict.emotion}"
+        if verdict.emotion != verdict.before
+        else "attributes moved",
+        "confirmed": f"{verdict.emotion} confirmed",
+        "abstained": f"{verdict.emotion} kept",
+        "passed": "",
+        "failed": "no answer",
+    }[verdict.status]
+    sure = (
+        f", {verdict.confidence:.0%} sure"
+        if verdict.confidence is not None and verdict.status != "abstained"
+        else ""
+    )
+    reason = printable(verdict.reason)
+    if len(reason) > REASON:
+        reason = reason[: REASON - 1].rstrip() + "…"
+    return "judge: " + ": ".join(part for part in (what + sure, reason) if part)
 
 
 def _words(prediction: Prediction) -> str:
@@ -103,6 +135,7 @@ def _footnotes(results: list[Prediction | Failure]) -> list[str]:
         *_origins(predictions),
         *_notes(predictions),
         _sources(predictions),
+        *_judge(predictions),
         HONESTLY,
     ]
 
@@ -132,6 +165,15 @@ def _about(rows: list[str], total: int) -> str:
         return f" (all {total})" if total > 1 else ""
     listed = ", ".join(rows[:3])
     return f" ({listed})" if len(rows) <= 3 else f" ({listed} and {len(rows) - 3} more)"
+
+
+def _judge(predictions: list[Prediction]) -> list[str]:
+    models = list(dict.fromkeys(p.verdict.provider for p in predictions if p.verdict and p.verdict.provider))
+    asked = [p for p in predictions if p.verdict]
+    if not asked:
+        return []
+    by = f"Judge: {', '.join(models)}" if models else "Judge: nothing was sent"
+    return [f"{by}. The emotion is the recogniser's; what the judge made of it stands under the file."]
 
 
 def _sources(predictions: list[Prediction]) -> str:

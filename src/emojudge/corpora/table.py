@@ -32,6 +32,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {  # ours: the names looked for, whatever 
     **{f"vote_{emotion}": (f"vote_{emotion}",) for emotion in EMOTIONS},
     "other_votes": ("other_votes",),
     "words_per_second": ("words_per_second",),
+    "recording": ("recording", "dialogue", "dialogue_id"),
+    "position": ("position", "turn", "utterance_id"),
 }
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _GENDERS: dict[str, Literal["female", "male"] | None] = {
@@ -49,7 +51,8 @@ def load(
     """Read a table whose rows are utterances.
 
     Columns are looked for by the names file, speaker, gender or sex, emotion, valence, arousal, dominance,
-    transcript or text, language, split and id; others are ignored. A row needs a file, a transcript, or both.
+    transcript or text, language, split, recording or dialogue (that it is a turn of), position or turn (where
+    in it), and id; others are ignored. A row needs a file, a transcript, or both.
     Emotions are named in full, by MSP-Podcast's letters or by common synonyms (see `parse_emotion`). Rows
     with other labels are kept without an emotion, with theirs as `label`, and a warning counts them. Valence,
     arousal and dominance are on 1..7 and come together. Files are relative to the table's folder. Rows
@@ -72,7 +75,7 @@ def load(
         MissingExtraError: a Parquet file without the extra `parquet`.
     """
     table = _find(path)
-    rows = list(_READERS.get(table.suffix.lower(), _separated)(table))
+    rows = [*table_rows(table)]
     if not rows:
         raise CorpusError(table, found="no row", expected="one row per utterance")
     names = _resolve(table, list({name: None for _, row in rows for name in row}), columns or {})
@@ -114,8 +117,18 @@ def _find(path: Path) -> Path:
     )
 
 
+def table_rows(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Line number and cells by column of every row of a `.csv`, `.tsv`, `.jsonl` or `.parquet` file.
+
+    Raises:
+        CorpusError: what cannot be read.
+        MissingExtraError: Parquet without the extra 'parquet'.
+    """
+    return _READERS.get(table.suffix.lower(), _separated)(table)
+
+
 def _separated(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    yield from read_rows(table, delimiter="\t" if table.suffix.lower() == ".tsv" else ",")
+    return read_rows(table, delimiter="\t" if table.suffix.lower() == ".tsv" else ",")
 
 
 def _jsonl(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
@@ -239,6 +252,8 @@ def _utterance(table: Path, line: int, cells: Mapping[str, str]) -> Utterance:
         other_votes=_number(where, "other_votes", cells, 0.0, 1.0),
         attributes=_attributes(where, cells),
         words_per_second=_number(where, "words_per_second", cells, 1e-9, math.inf),
+        recording=cells.get("recording") or None,
+        position=_position(where, cells.get("position", "")),
     )
 
 
@@ -261,6 +276,15 @@ def _number(where: str, name: str, cells: Mapping[str, str], low: float, high: f
             where, found=f"{name} = {cells[name]!r}", expected=f"a number from {low:g} to {high:g}"
         )
     return value
+
+
+def _position(where: str, cell: str) -> float | None:
+    try:
+        position = float(cell or "nan")
+    except ValueError:
+        expected = "the seconds of the start in the recording, or the number of the turn"
+        raise CorpusError(where, found=f"position = {cell!r}", expected=expected) from None
+    return position if math.isfinite(position) else None
 
 
 def _attributes(where: str, cells: Mapping[str, str]) -> Attributes | None:

@@ -33,10 +33,18 @@ def macro_f1(truth: ArrayLike, predicted: ArrayLike, classes: int) -> float:
     >>> round(macro_f1([0, 0, 1], [0, 1, 1], 2), 4)
     0.6667
     """
+    return float(np.mean(f1_scores(truth, predicted, classes)))
+
+
+def f1_scores(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.float64]:
+    """F1 of each class, `(classes,)`, as `macro_f1` means them.
+
+    >>> f1_scores([0, 0, 1], [0, 1, 1], 3).round(4).tolist()
+    [0.6667, 0.6667, 0.0]
+    """
     counts = confusion(truth, predicted, classes)
-    hits = np.diag(counts)
     total = counts.sum(axis=0) + counts.sum(axis=1)
-    return float(np.mean(np.divide(2 * hits, total, out=np.zeros(classes), where=total > 0)))
+    return np.asarray(np.divide(2 * np.diag(counts), total, out=np.zeros(classes), where=total > 0))
 
 
 def uar(truth: ArrayLike, predicted: ArrayLike, classes: int) -> float:

@@ -17,8 +17,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from emojudge.bundle.make import embedding_statistics
-from emojudge.corpora import load_corpus
-from emojudge.corpora.splits import holdout
+from emojudge.corpora.sources import source_split
 from emojudge.errors import RecipeError, TrainingError
 from emojudge.models.acoustic import AcousticModel
 from emojudge.models.linguistic import LinguisticModel
@@ -112,7 +111,7 @@ def load_split(recipe: Recipe, data: Path, name: str) -> Split:
     sources: list[str] = []
     for source in recipe.data:
         soft = source.labels == "votes" and name == "train"
-        read = [u if soft else _decided(u, source) for u in _source_split(source, data, name)]
+        read = [u if soft else _decided(u, source) for u in source_split(source, data, name)]
         chosen = [u for u in read if _has_target(u, recipe)]
         utterances += chosen
         repeats += [source.repeat] * len(chosen)
@@ -142,27 +141,6 @@ def _decided(utterance: Utterance, source: Source) -> Utterance:
 def _has_target(utterance: Utterance, recipe: Recipe) -> bool:
     labelled = "emotion" in recipe.tasks and bool(utterance.emotion or utterance.votes)
     return labelled or ("attributes" in recipe.tasks and utterance.attributes is not None)
-
-
-def _source_split(source: Source, data: Path, name: str) -> list[Utterance]:
-    options = {"columns": source.columns} if source.columns else {}
-    utterances = load_corpus(source.corpus, data / source.folder, **options)
-    if source.holdout:
-        parts = holdout(utterances, source.holdout, source.holdout_seed)
-    else:
-        parts = {}
-        for utterance in utterances:
-            parts.setdefault(utterance.split or "train", []).append(utterance)
-    wanted = source.train if name == "train" else source.validation
-    for part in wanted:
-        if part not in parts:
-            raise RecipeError(
-                f"{source.corpus}.{name}",
-                found=repr(part),
-                expected="one of its splits: " + ", ".join(sorted(parts)),
-                advice=f"Write `{name}: []` to take nothing from this corpus.",
-            )
-    return [utterance for part in wanted for utterance in parts.get(part, [])]
 
 
 def model_and_data(

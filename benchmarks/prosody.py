@@ -1,0 +1,58 @@
+"""How many times faster than real time the voice is measured, on one core."""
+
+import argparse
+import os
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+
+from emojudge.audio.decode import SAMPLE_RATE, decode
+from emojudge.audio.pitch import track_pitch
+from emojudge.audio.prosody import measure_voice
+from emojudge.corpora import load_corpus
+
+CLIPS = 60
+REPEATS = 5
+BAR = 50.0  # times real time
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Clips of RAVDESS, decoded before, one by one; and the same joined to one long recording."""
+    if arguments.corpora is None:
+        raise SystemExit("benchmarks prosody: name the folder of the corpora with --corpora")
+    utterances = load_corpus("ravdess", arguments.corpora / "ravdess")
+    chosen = utterances[:: len(utterances) // CLIPS][:CLIPS]
+    clips = [decode(utterance.audio).samples for utterance in chosen if utterance.audio]
+    joined = np.concatenate(clips)
+    seconds = len(joined) / SAMPLE_RATE
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        extractor = measure_voice(clips[0]).extractor  # loads the model
+        clip_by_clip = _median(lambda: [measure_voice(clip) for clip in clips])
+        pitch_alone = _median(lambda: [track_pitch(clip) for clip in clips])
+        at_once = _median(lambda: measure_voice(joined))
+    finally:
+        os.sched_setaffinity(0, cores)
+    figures = {
+        "extractor": extractor,
+        "seconds": round(seconds, 1),
+        "times_real_time_clip_by_clip": round(seconds / clip_by_clip, 1),
+        "times_real_time_pitch_alone": round(seconds / pitch_alone, 1),
+        "times_real_time_one_recording": round(seconds / at_once, 1),
+        "bar": BAR,
+        "met": seconds / clip_by_clip >= BAR,
+    }
+    print(figures)
+    return figures
+
+
+def _median(call: Any) -> float:
+    times = []
+    for _ in range(REPEATS):
+        at = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - at)
+    return statistics.median(times)

@@ -1,0 +1,245 @@
+"""What the verbs that ask a judge have in common: their options, and the judge that these stand for."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emojudge.cli.messages import count, say
+
+if TYPE_CHECKING:
+    from emojudge.bundle.format import Bundle
+    from emojudge.judge.judging import Judge, Plan
+    from emojudge.judge.prompt import Example
+    from emojudge.records import Evidence, Failure, Prediction, Utterance
+
+LEDGER = Path("emojudge-judge.sqlite")  # where nothing else is said: in the folder one works in, to be seen
+
+
+class Confidence(StrEnum):
+    """Which figure of an answer is its confidence, see `judge.decision`."""
+
+    STATED = "stated"
+    LIKELIHOOD = "likelihood"
+    AGREEMENT = "agreement"
+
+
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--judge",
+        "-j",
+        metavar="NAME",
+        help="The language model: openai/MODEL, azure/DEPLOYMENT, http://HOST/v1#MODEL, local:FILE.gguf, "
+        "local:smollm2, echo. Nothing leaves this computer unless one elsewhere is named.",
+        show_default=False,
+    ),
+]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option("--settings", "--judge-settings", metavar="FILE", help="A judge.json, as tune writes it."),
+]
+Prompts = Annotated[
+    str | None,
+    typer.Option("--prompt", metavar="NAME|FILE", help="default, second, third, paper, or a file."),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="The confidence from which another label counts; 0.8 by default."),
+]
+GateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gate",
+        metavar="GATE",
+        help="Which are sent: all, conflict, uncertain[:0.2], entropy[:0.6], budget[:10%].",
+    ),
+]
+ConfidenceOption = Annotated[
+    Confidence | None, typer.Option("--confidence", help="Stated, of the letter, or of several samples.")
+]
+Samples = Annotated[int | None, typer.Option(min=1, max=50, help="Answers to draw for each utterance.")]
+ExamplesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--examples",
+        metavar="TABLE",
+        help="Predictions of a training split with a column 'label'; correct ones are shown.",
+    ),
+]
+LedgerPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger",
+        "--cache",
+        metavar="FILE",
+        help=f"Requests and answers are kept here, and never paid for twice; {LEDGER} by default.",
+    ),
+]
+MaxCost = Annotated[float | None, typer.Option(min=0, metavar="DOLLARS", help="Spend no more than this.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Send nothing; say what would be sent and its cost.")]
+Redact = Annotated[bool, typer.Option("--redact", help="Mask names, numbers and addresses in what is sent.")]
+Batch = Annotated[bool, typer.Option("--batch", help="By the Batch API: half the price, within a day.")]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the options say."""
+
+    name: str | None
+    settings: Path | None = None
+    prompt: str | None = None
+    threshold: float | None = None
+    gate: str | None = None
+    confidence: Confidence | None = None
+    samples: int | None = None
+    examples: Path | None = None
+    ledger: Path | None = None
+    max_cost: float | None = None
+    dry_run: bool = False
+    redact: bool = False
+    batch: bool = False
+
+
+def make_judge(asked: Asked, bundle: "Bundle | None" = None) -> "Judge":
+    """The judge that the options stand for; without settings of their own, a bundle's `judge.json` counts."""
+    from emojudge.errors import JudgeError
+    from emojudge.judge.judging import Judge
+    from emojudge.judge.settings import NAME, Settings
+
+    if asked.name is None:
+        raise JudgeError(
+            "--judge",
+            found="no language model",
+            expected="its name",
+            advice="Such as: --judge openai/MODEL, or, on this computer, --judge local:FILE.gguf",
+        )
+    settings = None
+    if asked.settings is not None:
+        settings = Settings.read(asked.settings)
+    elif bundle is not None and NAME in bundle.manifest.hashes:
+        settings = Settings.read(bundle.file(NAME))
+    if settings is not None and settings.judge == "off":
+        say(f"the judge is off: {settings.why_off}")
+    ledger = (
+        None if asked.dry_run and asked.ledger is None and not LEDGER.exists() else asked.ledger or LEDGER
+    )
+    return Judge(
+        asked.name,
+        threshold=asked.threshold,
+        gate=asked.gate,
+        prompt=asked.prompt,
+        confidence=asked.confidence.value if asked.confidence else None,
+        samples=asked.samples,
+        examples=None if asked.examples is None else read_examples(asked.examples),
+        settings=settings,
+        ledger=ledger,
+        max_cost=asked.max_cost,
+        redact=asked.redact,
+        batch=asked.batch,
+    )
+
+
+def read_examples(path: Path) -> "list[Example]":
+    """Correct predictions with their labels, from a table with a column 'label'."""
+    from emojudge.errors import JudgeError
+    from emojudge.judge.examples import correct_predictions
+    from emojudge.judge.labels import label_of, read_labels
+    from emojudge.judge.predictions import Predictions
+
+    labels = read_labels(path)
+    pairs = []
+    for row in Predictions(path):
+        label = label_of(labels, row.id)
+        if row.prediction is not None and label is not None:
+            pairs.append((Evidences(None).of(row.prediction, row.utterance, audio=False), label.emotion))
+    examples = correct_predictions(pairs)
+    if not examples or not any("label" in row.cells for row in Predictions(path)):
+        raise JudgeError(path, found="no correct prediction", expected="predictions with a column 'label'")
+    return examples
+
+
+class Evidences:
+    """Makes evidence of predictions; what the voice would add and cannot is said once."""
+
+    def __init__(self, bundle: "Bundle | None") -> None:
+        from emojudge.judge.bins import bins_of
+
+        self._bins = None if bundle is None else bins_of(bundle)
+        self._told = False
+
+    def of(self, prediction: "Prediction", utterance: "Utterance | None", audio: bool = True) -> "Evidence":
+        """The evidence on a prediction, without the voice where that cannot be measured."""
+        from emojudge.errors import EmojudgeError, MissingExtraError
+        from emojudge.judge.evidence import evidence_of
+
+        if utterance is not None and utterance.audio is not None:
+            if audio:
+                try:
+                    return evidence_of(prediction, utterance, bins=self._bins)
+                except MissingExtraError as error:
+                    if not self._told:
+                        say(f"voices are not described: {error}")
+                    self._told = True
+                except EmojudgeError as error:
+                    say(f"{prediction.id}: the voice is not described: {error}")
+            utterance = utterance.model_copy(update={"audio": None})
+        return evidence_of(prediction, utterance)
+
+
+def judged(
+    results: "Iterable[Prediction | Failure]",
+    judge: "Judge",
+    utterances: "Iterable[Utterance]",
+    bundle: "Bundle | None",
+) -> "Iterator[Prediction | Failure]":
+    """Predictions with their verdicts, failures as they are, in order; says at the end what became."""
+    from emojudge.records import Prediction
+
+    known = {utterance.id: utterance for utterance in utterances}
+    evidences = Evidences(bundle)
+
+    def evidence(result: "Prediction | Failure") -> "Evidence | None":
+        return evidences.of(result, known.get(result.id)) if isinstance(result, Prediction) else None
+
+    counts: Counter[str] = Counter()
+    for result, verdict in judge.alongside(results, evidence):
+        if verdict is not None and isinstance(result, Prediction):
+            counts[verdict.status] += 1
+            yield result.model_copy(update={"verdict": verdict})
+        else:
+            yield result
+    say(summary(counts, judge))
+
+
+def summary(verdicts: Mapping[str, int], judge: "Judge") -> str:
+    """One line of what became of the predictions, and what it cost."""
+    words = {
+        "changed": "changed",
+        "confirmed": "confirmed",
+        "abstained": "abstained",
+        "passed": "not sent",
+        "failed": "failed",
+    }
+    parts = [f"{verdicts[status]} {words[status]}" for status in words if verdicts.get(status)]
+    spent = judge.spending.spent
+    cost = f"; ${spent:.4f} spent" if spent else ""
+    return f"judged by {judge.provider.name}: {', '.join(parts) or 'nothing'}{cost}"
+
+
+def plan_lines(plan: "Plan", judge: "Judge") -> Iterator[str]:
+    """What a dry run says."""
+    yield f"{count(plan.sent, 'request')} would be sent to {judge.provider.name}"
+    yield f"{plan.known} more are in the ledger already, or are the same; {plan.passed} would not be sent"
+    tokens = f"{plan.prompt} tokens of prompts, at most {plan.completion} of answers"
+    dollars = "price not known" if plan.dollars is None else f"at most ${plan.dollars:.4f}"
+    yield f"{tokens}: {dollars}"
+    if plan.first is not None:
+        yield "the first request:"
+        for message in plan.first.messages:
+            yield f"[{message.role}]"
+            yield from message.content.splitlines()

@@ -1,0 +1,1 @@
+"""The judge: a language model that confirms, corrects or abstains, behind any recogniser."""

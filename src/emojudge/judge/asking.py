@@ -1,0 +1,110 @@
+"""Getting answers: from the ledger where they are, else from the provider, several at once, within a cost."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+from emojudge.judge.exchange import Answer, Provider, Request, Usage
+from emojudge.judge.ledger import Ledger
+from emojudge.judge.providers.pool import HOPELESS
+
+IN_A_ROW = 20  # errors one after the other, after which no more is asked
+
+Estimate = Callable[[Request], float | None]  # US dollars at most; None: nobody knows
+Price = Callable[[Usage], float | None]
+
+
+@dataclass
+class Spending:
+    """What asking has cost so far, in US dollars, and what is under way."""
+
+    limit: float | None = None
+    spent: float = 0.0
+    reserved: float = 0.0
+
+    def allows(self, most: float) -> bool:
+        return self.limit is None or self.spent + self.reserved + most <= self.limit
+
+
+class Asking:
+    """The provider's counter, open as a context. On leaving, what is under way is waited for and kept."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        ledger: Ledger,
+        prompt: str,
+        spending: Spending,
+        estimate: Estimate,
+        price: Price,
+        brought: Mapping[str, Answer] | None = None,
+    ) -> None:
+        self.provider = provider
+        self.ledger = ledger
+        self.spending = spending
+        self.from_ledger = 0
+        self._prompt = prompt
+        self._estimate = estimate
+        self._price = price
+        self._brought = brought or {}  # answers of a batch, errors among them, by key
+        self._errors = 0  # in a row
+        self._last_error = ""
+        self._lock = Lock()
+        self._under_way: dict[str, Future[Answer]] = {}
+        several = provider.concurrency > 1
+        self._pool = ThreadPoolExecutor(provider.concurrency, "judge") if several else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def ask(self, request: Request) -> Future[Answer] | str:
+        """The answer to come, or why it is not asked for."""
+        with self._lock:
+            if request.key in self._under_way:  # two utterances of the same words and voice
+                return self._under_way[request.key]
+        known = self.ledger.answered(request.key)
+        if known is not None:
+            self.from_ledger += 1
+            return _done(known)
+        if request.key in self._brought:
+            return _done(self._brought[request.key])
+        if self._errors >= IN_A_ROW:
+            return f"not sent: requests before it had failed, the last with {self._last_error}"
+        most = self._estimate(request) or 0.0
+        if not self.spending.allows(most):
+            return f"not sent: the cost limit of ${self.spending.limit:g} is reached"
+        if self._pool is None:
+            return _done(self._ask(request, 0.0))
+        with self._lock:
+            self.spending.reserved += most
+            future = self._pool.submit(self._ask, request, most)
+            self._under_way[request.key] = future
+        return future
+
+    def _ask(self, request: Request, reserved: float) -> Answer:
+        """Ask, and write the answer down before anything else happens."""
+        answer = self.provider.ask(request)
+        cost = self._price(answer.usage)
+        about = {"provider": self.provider.name, "model": self.provider.model, "prompt": self._prompt}
+        self.ledger.keep(request, answer, cost, **about)
+        with self._lock:
+            self.spending.spent += cost or 0.0
+            self.spending.reserved -= reserved
+            hopeless = answer.extra.get("status") in HOPELESS  # the key or the account is refused
+            self._errors = IN_A_ROW if hopeless else self._errors + 1 if answer.error is not None else 0
+            self._last_error = answer.error or ""
+            self._under_way.pop(request.key, None)
+        return answer
+
+
+def _done(answer: Answer) -> Future[Answer]:
+    future: Future[Answer] = Future()
+    future.set_result(answer)
+    return future
