@@ -51,6 +51,8 @@ class BackboneSettings(Section):
     layers: int | None = Field(default=None, ge=1)  # keep this many transformer layers; None: all
     frozen_layers: int = Field(default=0, ge=0)  # front-end and this many layers are not trained
     last: int = Field(default=1, ge=1)  # hidden states of this many last layers, side by side
+    # Whisper alone: dB under the spectrogram's loudest bin that are kept; None: 80, as it was trained.
+    dynamic_range_db: float | None = Field(default=None, gt=0)
 
 
 class AcousticSettings(Section):

@@ -116,3 +116,8 @@ def test_training_mode_drops_no_stretches_of_time():
     """SpecAugment of transformers draws from numpy's global generator, which no checkpoint keeps."""
     backbone = Wav2Vec2Backbone.from_config(HubertConfig(**TINY, mask_time_prob=0.9, mask_time_length=2))
     assert not backbone.encoder.config.apply_spec_augment
+
+
+def test_a_dynamic_range_is_whispers_alone(wavlm: Path):
+    with pytest.raises(RecipeError, match="only Whisper"):
+        load_backbone(BackboneSettings(kind="wavlm", weights=str(wavlm), dynamic_range_db=50))

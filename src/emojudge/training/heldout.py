@@ -38,7 +38,7 @@ class Run:
                 advice="Run `emojudge train` first.",
             )
         self.recipe = Recipe.read(folder / "recipe.json")  # JSON is YAML
-        self.model, self.make = model_and_data(self.recipe, weights)
+        self.model, self.make = model_and_data(self.recipe, weights, folder / "frames")
         tensors, self.metrics = load_checkpoint(folder / "best.safetensors")
         self.model.load_state_dict(tensors)
         self.model.eval()

@@ -214,7 +214,7 @@ def _encoded(
     model: AcousticModel, settings: AcousticSettings, split: Split, training: bool, cache: Path,
     progress: Progress,
 ) -> FrameData:  # fmt: skip
-    """The split's frames; items of as many views are encoded together, which is how runs share them."""
+    """The split's frames, source by source, which is how runs and the making of a bundle share them."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.eval().to(device)
 
@@ -222,19 +222,18 @@ def _encoded(
         hidden, frames = model.encode(waveforms.to(device), lengths.to(device))
         return hidden.cpu(), frames.cpu()
 
-    views = split.views if training else np.ones_like(split.views)
     depends = settings.model_dump(include={"backbone", "normalisation", "max_seconds", "trim_db", "augment"})
     clips, frames = [], []
     order: list[NDArray[np.int64]] = []
-    for count in np.unique(views):
-        rows = np.flatnonzero(views == count)
-        augment = settings.augment and bool(count > 1)
+    for source in np.unique(split.sources):
+        rows = np.flatnonzero(split.sources == source)
+        views = int(split.views[rows[0]]) if training else 1
         items = [split.utterances[i] for i in rows]
-        group = AudioData(items, settings.max_seconds, augment, settings.trim_db)
+        group = AudioData(items, settings.max_seconds, settings.augment, settings.trim_db)
         group.choices = split.choices[rows]
         normal = [float(model.mean), float(model.deviation)]
         key = json.dumps([[u.id for u in items], depends, normal, version("emojudge")])
-        frames.append(encode_views(group, int(count), encode, cache, key, progress))
+        frames.append(encode_views(group, views, encode, cache, key, progress))
         clips.append(group)
         order.append(rows)
     return FrameData(clips, frames, np.argsort(np.concatenate(order)))
