@@ -108,7 +108,7 @@ def make_submission(path: Path, task: Task, names: Sequence[str], *, verdicts: b
         ChallengeError: no such table, names that are missing, extra or there twice, rows without a prediction
             or with one that is none of the eight emotions or no number. All that is wrong is said at once.
     """
-    made = list(_cells(path, task, verdicts))
+    made = list(read_predictions(path, task, verdicts))
     faults = _name_faults([row.name for row in made], names)
     bad = [f"{row.name} ({row.fault})" for row in made if row.fault]
     if bad:
@@ -153,7 +153,9 @@ def check_submission(path: Path, task: Task, names: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True)
-class _Row:
+class PredictedRow:
+    """A row of predictions by its recording's file name: cells of a submission, or the fault."""
+
     name: str
     values: tuple[str, ...] = ()
     fault: str = ""
@@ -162,7 +164,12 @@ class _Row:
     judged: bool = False
 
 
-def _cells(path: Path, task: Task, verdicts: bool) -> Iterator[_Row]:
+def read_predictions(path: Path, task: Task, verdicts: bool) -> Iterator[PredictedRow]:
+    """The rows of a table of predictions, see `make_submission`.
+
+    Raises:
+        ChallengeError: no such table, or one that cannot be read.
+    """
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         found = f"a {path.suffix or 'nameless'} file" if path.is_file() else "no such file"
         raise ChallengeError(path, found=found, expected=f"a table of predictions ({', '.join(SUFFIXES)})")
@@ -189,9 +196,9 @@ def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
     return cells
 
 
-def _row(name: str, cells: Mapping[str, Any], task: Task, verdicts: bool) -> _Row:
+def _row(name: str, cells: Mapping[str, Any], task: Task, verdicts: bool) -> PredictedRow:
     if cells.get("error"):
-        return _Row(name, fault=str(cells["error"]))
+        return PredictedRow(name, fault=str(cells["error"]))
     wanted: Iterable[str] = ATTRIBUTES if task == 2 else ("emotion",)
     judged = verdicts and all(cells.get(f"verdict_{what}") not in (None, "") for what in wanted)
     prefix = "verdict_" if judged else ""
@@ -199,19 +206,19 @@ def _row(name: str, cells: Mapping[str, Any], task: Task, verdicts: bool) -> _Ro
         label = str(cells.get(f"{prefix}emotion", cells.get("emoclass", "")) or "")
         emotion = parse_emotion(label)
         if emotion is None:
-            return _Row(name, fault=f"the emotion {label!r}")
-        return _Row(name, (_LETTER_OF[emotion],), judged=judged)
+            return PredictedRow(name, fault=f"the emotion {label!r}")
+        return PredictedRow(name, (_LETTER_OF[emotion],), judged=judged)
     values, clamped = [], 0
     for column, attribute in ATTRIBUTE_COLUMNS.items():
         cell = cells.get(f"{prefix}{attribute}", cells.get(column.lower()))
         value = _number(cell)
         if value is None:
-            return _Row(name, fault=f"{attribute} {cell!r}")
+            return PredictedRow(name, fault=f"{attribute} {cell!r}")
         within = min(max(value, SCALE_MIN), SCALE_MAX)
         clamped += within != value
         values.append(f"{within:.{DIGITS}f}")
     derived = any(cells.get(f"{attribute}_from") == "derived" for attribute in ATTRIBUTES)
-    return _Row(name, tuple(values), clamped=clamped, derived=derived and not judged, judged=judged)
+    return PredictedRow(name, tuple(values), clamped=clamped, derived=derived and not judged, judged=judged)
 
 
 def _number(cell: object) -> float | None:
