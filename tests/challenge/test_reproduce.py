@@ -17,7 +17,7 @@ from emojudge.challenge.reproduce import Reproduction
 from emojudge.challenge.submission import make_submission
 from emojudge.challenge.systems import select
 from emojudge.cli.main import app
-from emojudge.errors import ChallengeError
+from emojudge.errors import ChallengeError, TrainingError
 from tests.corpora.msp_layout import clips, write_release
 
 pytestmark = pytest.mark.slow
@@ -111,3 +111,28 @@ def test_a_fused_development_is_fused_by_strangers(corpus: Path, folder: Path):
 def test_a_folder_belongs_to_one_corpus_and_scale(corpus: Path, folder: Path):
     with pytest.raises(ChallengeError, match="Choose another --output"):
         Reproduction(corpus, folder, "full")
+
+
+def test_the_table_is_marked_where_it_is_plumbing(corpus: Path, folder: Path):
+    arguments = ["reproduce", "--corpus", corpus, "-o", folder, "--scale", "tiny", "--format", "table"]
+    arguments += ["--row", "emotion-base", "--row", "emotion-ecapa"]
+    lines = CliRunner().invoke(app, [str(a) for a in arguments]).stdout.splitlines()
+    assert lines[0].startswith("PLUMBING ONLY")
+    assert lines[-1] == lines[0]
+    (dev,) = [line for line in lines if line.startswith("  dev ") and "0.3224" in line]
+    ours = json.loads((folder / "printed.json").read_text())["rows"][0]["ours"]["dev"]["macro_f1"]["value"]
+    assert dev.split()[:3] == ["dev", "32", f"{ours:.4f}"]
+    assert any(line.split() == ["test3", "–", "–", "0.2631", "–", "0.2984"] for line in lines)
+
+
+def test_a_row_that_fails_leaves_the_others(corpus: Path, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def fails(*_: object) -> None:
+        raise TrainingError("training", found="a loss of nan", expected="a finite number")
+
+    monkeypatch.setattr(module, "train", fails)
+    code, printed = run(corpus, folder, "emotion-hubert", "emotion-base")
+    assert code == 1
+    base, hubert = printed["rows"]
+    assert "a loss of nan" in hubert["error"]
+    assert base["ours"]
+    assert not base["error"]

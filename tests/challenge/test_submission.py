@@ -15,8 +15,8 @@ from emojudge.challenge.submission import (
     Submission,
     check_submission,
     make_submission,
+    names_of_test3,
     read_names,
-    test3_names,
 )
 from emojudge.cli.choices import Format
 from emojudge.cli.main import app
@@ -59,7 +59,7 @@ def table(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Path]
 
 
 def test_the_test_set():
-    names = test3_names()
+    names = names_of_test3()
     assert len(names) == len(set(names)) == TEST_FILES
     assert (names[0], names[-1]) == ("MSP-PODCAST_test3_0001.wav", "MSP-PODCAST_test3_3200.wav")
 
@@ -185,7 +185,7 @@ def test_all_letters_are_written(tmp_path: Path):
 
 
 def test_the_command_line(tmp_path: Path):
-    (tmp_path / "p.csv").write_text("id,emotion\n" + "".join(f"x/{n},happy\n" for n in test3_names()))
+    (tmp_path / "p.csv").write_text("id,emotion\n" + "".join(f"x/{n},happy\n" for n in names_of_test3()))
     target = tmp_path / "s.csv"
 
     def run(*arguments: object) -> tuple[int, str]:

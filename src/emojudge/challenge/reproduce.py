@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,8 @@ from emojudge.evaluation.metrics import ccc, macro_f1
 from emojudge.evaluation.significance import Interval, Metric, bootstrap
 from emojudge.fusion.calibration import softmax
 from emojudge.fusion.fit import fit_fusion
-from emojudge.fusion.ridge import fit_ridge
+from emojudge.fusion.logistic import LogisticFusion
+from emojudge.fusion.ridge import RidgeFusion, fit_ridge
 from emojudge.recipe import Recipe
 from emojudge.records import Utterance
 from emojudge.training.heldout import Run
@@ -45,6 +46,7 @@ from emojudge.training.run import Split, train
 from emojudge.training.trainer import Progress
 
 Scale = Literal["tiny", "full"]
+Fusion = LogisticFusion | RidgeFusion
 Values = NDArray[
     np.float32
 ]  # (items, 8) logits or (items, 3) attributes; NaN where there is nothing to go by
@@ -174,7 +176,7 @@ class Reproduction:
         speakers = [items[row].speaker or "" for row in rows]  # those not known may be one
         groups = np.unique(speakers, return_inverse=True)[1]
 
-        def fit(chosen: NDArray[np.int64]) -> tuple[object, dict[str, object]]:
+        def fit(chosen: NDArray[np.int64]) -> tuple[Fusion, dict[str, object]]:
             some, people = rows[chosen], groups[chosen]
             a, t = audio["dev"][some], text["dev"][some]
             truth = _truth([items[row] for row in some], system)
@@ -184,11 +186,10 @@ class Reproduction:
             ridge = fit_ridge(_scaled(a), _scaled(t), truth, ccc, groups=people)
             return ridge.fusion, {"strengths": list(ridge.strengths)}
 
-        def apply(fusion: object, split: str, chosen: NDArray[np.int64]) -> Values:
+        def apply(fusion: Fusion, split: str, chosen: NDArray[np.int64]) -> Values:
             a, t = audio[split][chosen], text[split][chosen]
             pair = (a, t) if system.task == "emotion" else (_scaled(a), _scaled(t))
-            fused: Values = fusion(*pair)  # type: ignore[operator]
-            return fused
+            return fusion(*pair)
 
         whole, facts = fit(np.arange(len(rows)))
         made = {name: np.full_like(values, np.nan) for name, values in audio.items()}
@@ -200,7 +201,7 @@ class Reproduction:
             inside = groups % FOLDS == fold
             fusion, _ = fit(np.flatnonzero(~inside))
             made["dev"][rows[inside]] = apply(fusion, "dev", rows[inside])
-        numbers = {"coefficients": whole.coefficients.tolist(), "intercept": whole.intercept.tolist()}  # type: ignore[attr-defined]
+        numbers = {"coefficients": whole.coefficients.tolist(), "intercept": whole.intercept.tolist()}
         _write(about, json.dumps({**facts, **numbers, "models": system.models}, indent=1))
         return made
 
@@ -297,7 +298,7 @@ def _labelled(items: list[Utterance], system: System) -> NDArray[np.bool_]:
     return np.array([(u.emotion if system.task == "emotion" else u.attributes) is not None for u in items])
 
 
-def _truth(items: list[Utterance], system: System) -> NDArray[np.generic]:
+def _truth(items: list[Utterance], system: System) -> NDArray[Any]:
     if system.task == "emotion":
         return np.array([EMOTIONS.index(u.emotion) for u in items if u.emotion])
     return np.array([[getattr(u.attributes, name) for name in ATTRIBUTES] for u in items])

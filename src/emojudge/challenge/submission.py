@@ -59,12 +59,9 @@ class Submission:
             raise ChallengeError(path, found=str(error), expected="a file in a folder to write in") from error
 
 
-def test3_names() -> list[str]:
+def names_of_test3() -> list[str]:
     """The names of the challenge's test set, in its order: MSP-PODCAST_test3_0001.wav to _3200.wav."""
     return [f"MSP-PODCAST_test3_{number:04d}.wav" for number in range(1, TEST_FILES + 1)]
-
-
-test3_names.__test__ = False  # type: ignore[attr-defined]  # for pytest: it is no test
 
 
 def read_names(path: Path) -> list[str]:

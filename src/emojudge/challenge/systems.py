@@ -61,14 +61,18 @@ def select(names: list[str] | None) -> list[System]:
 
 def _emotion(name: str, title: str, audio: str | None, text: str | None = None, *, refined: bool = False,
              dev: Figures = (), test3: Figures = (), absent: str = "") -> System:  # fmt: skip
-    parts = (f"emotion-{part}" if part else None for part in (audio, text))
-    return System(f"emotion-{name}", title, "emotion", *parts, refined, _paper(dev, test3), absent)
+    return _system("emotion", name, title, audio, text, refined, _paper(dev, test3), absent)
 
 
 def _attributes(name: str, title: str, audio: str | None, text: str | None = None, *,
                 dev: Figures = (), test3: Figures = (), absent: str = "") -> System:  # fmt: skip
-    parts = (f"attributes-{part}" if part else None for part in (audio, text))
-    return System(f"attributes-{name}", title, "attributes", *parts, False, _paper(dev, test3), absent)
+    return _system("attributes", name, title, audio, text, False, _paper(dev, test3), absent)
+
+
+def _system(task: Task, name: str, title: str, audio: str | None, text: str | None, refined: bool,
+            paper: dict[str, Figures], absent: str) -> System:  # fmt: skip
+    heard, read = (part and f"{task}-{part}" for part in (audio, text))
+    return System(f"{task}-{name}", title, task, heard, read, refined, paper, absent)
 
 
 def _paper(dev: Figures, test3: Figures) -> dict[str, Figures]:

@@ -54,19 +54,20 @@ def write_weights(recipe: Recipe, folder: Path, texts: Iterable[str]) -> None:
     partial.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.training.seed)
     auto: Any = AutoModel
+    configs: Any = AutoConfig  # both without types
     if kind == "whisper":
-        config = AutoConfig.for_model(
+        config = configs.for_model(
             kind, d_model=32, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=64
         )
         encoder: Any = WhisperEncoder(config)
     elif recipe.acoustic is not None:
         shape = _LARGE if "large" in settings.backbone.weights else {}
-        encoder = auto.from_config(AutoConfig.for_model(kind, **_SIZES, **_CONVOLUTIONS, **shape))
+        encoder = auto.from_config(configs.for_model(kind, **_SIZES, **_CONVOLUTIONS, **shape))
     else:
         _write_tokenizer(partial / "tokenizer.json", texts)
         more = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]} if kind == "deberta" else {}
         encoder = auto.from_config(
-            AutoConfig.for_model(
+            configs.for_model(
                 kind, vocab_size=VOCABULARY, max_position_embeddings=130, pad_token_id=1, **_SIZES, **more
             )
         )

@@ -4,7 +4,7 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -67,7 +67,8 @@ def reproduce(
     with needing("train", "emojudge reproduce"):
         from emojudge.challenge.reproduce import Reproduction
     with shown("reproduce") as progress:
-        done = Reproduction(corpus, output, scale.value, weights, progress).run(chosen)
+        size: Literal["tiny", "full"] = "tiny" if scale is Scale.TINY else "full"
+        done = Reproduction(corpus, output, size, weights, progress).run(chosen)
     summary = layout or (Summary.TABLE if sys.stdout.isatty() else Summary.JSON)
     if summary is Summary.JSON:
         typer.echo(
@@ -119,7 +120,7 @@ def _lines(done: "list[Result]", scale: Scale) -> list[str]:
             system = result.system
             lines.append(f"{system.title}  ({system.name})")
             for split in dict.fromkeys((*result.figures, *system.paper)):
-                made, given = result.figures.get(split, ()), system.paper.get(split, ())
+                made, given = result.figures.get(split), system.paper.get(split)
                 cells = []
                 for at in range(len(names)):
                     i = made[at] if made else None

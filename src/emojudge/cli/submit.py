@@ -1,27 +1,17 @@
 """`emojudge submit`: predictions in, a file for the challenge's leaderboard out."""
 
-from enum import IntEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from emojudge.cli.messages import count, say
 
 
-class Task(IntEnum):
-    """The challenge's two tasks."""
-
-    EMOTIONS = 1
-    ATTRIBUTES = 2
-
-
 def submit(
     task: Annotated[
         int,
-        typer.Option(
-            min=Task.EMOTIONS, max=Task.ATTRIBUTES, help="1 emotions, 2 attributes.", show_default=False
-        ),
+        typer.Option(min=1, max=2, help="1 emotions, 2 attributes.", show_default=False),
     ],
     predictions: Annotated[
         Path | None,
@@ -53,14 +43,14 @@ def submit(
     from emojudge.challenge.submission import (
         check_submission,
         make_submission,
+        names_of_test3,
         read_names,
-        test3_names,
     )
 
     if (check is None) == (predictions is None) or (predictions is None) != (output is None):
         raise typer.BadParameter("name PREDICTIONS and --output, or --check FILE alone")
-    number = Task.EMOTIONS.value if task == Task.EMOTIONS else Task.ATTRIBUTES.value
-    expected = read_names(names) if names else test3_names()
+    number: Literal[1, 2] = 1 if task == 1 else 2
+    expected = read_names(names) if names else names_of_test3()
     if check is not None:
         check_submission(check, number, expected)
         say(f"{check}: a valid submission to task {task}, {count(len(expected), 'file')}")
