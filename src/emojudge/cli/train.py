@@ -54,7 +54,7 @@ def train(
     settings = Recipe.read(recipe)
     started = time.monotonic()
     try:
-        with _shown(settings.name) as progress:
+        with shown(settings.name) as progress:
             metrics = _train(settings, data, output, weights, progress, cache)
     except KeyboardInterrupt:
         say(f"interrupted; the same command goes on from the last checkpoint in {output}")
@@ -85,7 +85,7 @@ def _train(
 
 
 @contextmanager
-def _shown(name: str) -> Iterator[Callable[[int, int, str], None]]:
+def shown(name: str) -> Iterator[Callable[[int, int, str], None]]:
     """Shows progress on stderr: as a bar on a terminal, elsewhere as a line from time to time."""
     if not sys.stderr.isatty():
         last = -LOG_SECONDS
