@@ -159,7 +159,7 @@ class Reproduction:
             keys = "-".join(system.models)
             path = self.folder / "fused" / f"{keys}-{self._key(*map(systems.recipe, system.models))}.npz"
             if not path.exists():
-                _save(path, self._fused(system, *parts, path.with_suffix(".json")))
+                _save(path, self._fused(system, parts[0], parts[1], path.with_suffix(".json")))
             values = _load(path)
         if system.task == "emotion":
             return values
