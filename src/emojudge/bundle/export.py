@@ -1,5 +1,6 @@
 """Trained models to ONNX files, small enough to ship."""
 
+import copy
 import tempfile
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def export_acoustic(
         longest_seconds: of what the exported model is to hear; what only longer audio needs is left out.
         half: store weights as float16, computed in float32: half the size, no other speed.
     """
-    model = model.eval().cpu()
+    model = copy.deepcopy(model).eval().cpu()
     if isinstance(model.backbone, WhisperBackbone):
         model.backbone.shorten(longest_seconds)
     seconds = torch.randn(2, 32_000) * 0.1
