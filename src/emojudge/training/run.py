@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from emojudge.bundle.format import write_whole
 from emojudge.bundle.make import embedding_statistics
 from emojudge.corpora.sources import source_split
 from emojudge.errors import RecipeError, TrainingError
@@ -170,10 +170,13 @@ def model_and_data(
             )
 
         def make(split: Split, training: bool) -> Data:
+            measured = training and settings.normalisation == "corpus"
+            if kept is not None and not measured:
+                return _encoded(acoustic, settings, split, training, kept, progress)
             made = AudioData(
                 split.utterances, settings.max_seconds, settings.augment and training, settings.trim_db
             )
-            if training and settings.normalisation == "corpus":
+            if measured:
                 mean, deviation = made.statistics()
                 acoustic.mean.fill_(mean)
                 acoustic.deviation.fill_(deviation)
@@ -223,6 +226,7 @@ def _encoded(
         return hidden.cpu(), frames.cpu()
 
     depends = settings.model_dump(include={"backbone", "normalisation", "max_seconds", "trim_db", "augment"})
+    normal = [float(model.mean), float(model.deviation)]
     clips, frames = [], []
     order: list[NDArray[np.int64]] = []
     for source in np.unique(split.sources):
@@ -231,7 +235,6 @@ def _encoded(
         items = [split.utterances[i] for i in rows]
         group = AudioData(items, settings.max_seconds, settings.augment, settings.trim_db)
         group.choices = split.choices[rows]
-        normal = [float(model.mean), float(model.deviation)]
         key = json.dumps([[u.id for u in items], depends, normal, version("emojudge")])
         frames.append(encode_views(group, views, encode, cache, key, progress))
         clips.append(group)
@@ -280,6 +283,4 @@ def _claim(folder: Path, recipe: Recipe) -> None:
     packages = {name: version(name) for name in ("numpy", "torch", "transformers", "emojudge")}
     environment = {"python": platform.python_version(), "machine": platform.machine(), **packages}
     (folder / "environment.json").write_text(json.dumps(environment, indent=2), encoding="utf-8")
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(content, encoding="utf-8")
-    os.replace(temporary, path)
+    write_whole(path, content)
