@@ -88,18 +88,16 @@ def train(
     train_data, validation_data = make(parts["train"], True), make(parts["validation"], False)
     if isinstance(model, AcousticModel) and recipe.acoustic and recipe.acoustic.standardise:
         standardise(model, train_data, parts["train"].repeats)
-    trainer = Trainer(
-        model,
-        recipe.training,
-        recipe.tasks,
-        train_data,
-        parts["train"].repeats,
-        validation_data,
-        folder,
-        recipe.acoustic.attention_penalty if recipe.acoustic else 0.0,
-    )
+    trainer = make_trainer(recipe, model, train_data, parts["train"].repeats, validation_data, folder)
     metrics = trainer.run(progress)
     return Trained(recipe, model, metrics, validation_data, train_data)
+
+
+def make_trainer(recipe: Recipe, model: nn.Module, train_data: Data, repeats: NDArray[np.float64],
+                 validation: Data, folder: Path) -> Trainer:  # fmt: skip
+    """The trainer of a recipe's model, in a run folder."""
+    penalty = recipe.acoustic.attention_penalty if recipe.acoustic else 0.0
+    return Trainer(model, recipe.training, recipe.tasks, train_data, repeats, validation, folder, penalty)
 
 
 def load_split(recipe: Recipe, data: Path, name: str) -> Split:
@@ -270,7 +268,7 @@ def _claim(folder: Path, recipe: Recipe) -> None:
     path = folder / "recipe.json"
     content = recipe.model_dump_json(indent=2)
     if path.exists():
-        if path.read_text(encoding="utf-8") != content:
+        if Recipe.read(path) != recipe:  # keys that came later stand at their defaults in an older file
             raise RecipeError(
                 folder,
                 found=f"a run of another recipe ({hashlib.sha256(path.read_bytes()).hexdigest()[:8]})",

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,12 @@ from emojudge.recipe import Task, TrainingSettings
 from emojudge.training.data import Batch
 
 OUTPUTS = {"emotion": len(EMOTIONS), "attributes": 3}
+Scale = Callable[[Tensor], Tensor]
+
+
+def unscaled(loss: Tensor) -> Tensor:
+    """The loss as it is: float32 and bfloat16 have room for its gradients."""
+    return loss
 
 
 def output_count(tasks: tuple[Task, ...]) -> int:
@@ -81,13 +87,15 @@ class Objective:
 
 
 def backward(model: nn.Module, batch: Batch, objective: Objective, settings: TrainingSettings,
-             two_pass: bool) -> float:  # fmt: skip
+             two_pass: bool, scale: Scale = unscaled) -> float:  # fmt: skip
     """Add the gradient of the batch's loss to the parameters; returns the loss.
 
     Args:
         two_pass: run the micro-batches once without a graph for all predictions, then again, with the same
             dropout, to carry the slope of the whole batch's loss into the parameters. Without it, the
             concordance is the mean of the micro-batches' own (as the official baseline has it).
+        scale: what the loss is multiplied by on its way into the gradients, such as `GradScaler.scale`; the
+            loss that is returned is without it.
 
     Raises:
         TrainingError: the loss is not a finite number.
@@ -108,7 +116,7 @@ def backward(model: nn.Module, batch: Batch, objective: Objective, settings: Tra
             set_random_state(state)
             with autocast(settings.precision, device):
                 again = model(part.inputs, part.lengths)
-            torch.autograd.backward(again.float(), part_slope)
+            torch.autograd.backward(again.float(), scale(part_slope))
         set_random_state(after)
         return total
     total, whole, rated = 0.0, objective.focal_weight(batch), _rated(batch).sum()
@@ -117,15 +125,15 @@ def backward(model: nn.Module, batch: Batch, objective: Objective, settings: Tra
             logits_part = model(part.inputs, part.lengths)
         loss = objective(logits_part, part, whole, rated)
         total += _finite(float(loss.detach()))
-        torch.autograd.backward(loss)
+        torch.autograd.backward(scale(loss))
     return total
 
 
 def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[object]:
-    """bfloat16 where the recipe asks for it; nothing otherwise."""
-    if precision == "bfloat16":
-        return torch.autocast(device, dtype=torch.bfloat16)
-    return contextlib.nullcontext()
+    """bfloat16 or float16 where the recipe asks for it; nothing otherwise."""
+    if precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(device, dtype=torch.bfloat16 if precision == "bfloat16" else torch.float16)
 
 
 def random_state(device: str) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from emojudge.bundle.batches import in_order
 from emojudge.emotions import ATTRIBUTES, EMOTIONS
 from emojudge.errors import TrainingError
 from emojudge.evaluation.metrics import ccc, macro_f1, uar
+from emojudge.models.pretrained import checkpoint_gradients
 from emojudge.recipe import Task, TrainingSettings
 from emojudge.training.batching import epoch_batches, sorted_batches
 from emojudge.training.checkpoint import (
@@ -42,6 +43,7 @@ from emojudge.training.steps import (
 )
 
 Progress = Callable[[int, int, str], None]  # steps done, steps in all, what to say
+MIN_SCALE = 1e-3  # of a float16 loss: what overflows even under it is no number at all
 
 
 @dataclass
@@ -54,6 +56,7 @@ class Position:
     best: float = -math.inf
     best_epoch: int = -1
     losses: list[float] = field(default_factory=list)  # of this epoch
+    skipped: int = 0  # steps that were left out because float16 gradients overflowed
 
 
 class Trainer:
@@ -85,6 +88,10 @@ class Trainer:
             if parameters
         ]
         self._optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+        # Small gradients would be 0 in float16; where it is not asked for, everything passes unscaled.
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "float16")
+        if settings.gradient_checkpointing:
+            checkpoint_gradients(model)
         # Validated, kept and given out in place of the model itself where the recipe asks for an average.
         self._average: AveragedModel | None = None
         if settings.weight_average is not None:
@@ -98,7 +105,7 @@ class Trainer:
         """Train to the end or to the end of patience; returns the best epoch's validation metrics.
 
         Raises:
-            TrainingError: the loss or the model's outputs are no longer numbers.
+            TrainingError: the loss, the gradients or the model's outputs are no longer numbers.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(self._settings.seed)
@@ -131,33 +138,59 @@ class Trainer:
     def _run_epoch(self, writer: SummaryWriter, progress: Progress) -> None:
         at = self._position
         batches = self._batches(at.epoch)
-        two_pass = "attributes" in self._tasks and self._settings.whole_batch_ccc
         self.model.train()
         started = time.monotonic()
         while at.batch < len(batches):
             seed = (self._settings.seed * 1_000_003 + at.epoch) * 1_000_003 + at.batch
-            batch = collate(self._train, batches[at.batch], seed)
-            batch = type(batch)(*(getattr(batch, name).to(self.device) for name in batch.__annotations__))
-            self._optimiser.zero_grad(set_to_none=True)
-            loss = backward(self.model, batch, self._objective, self._settings, two_pass)
-            if self._penalty:
-                (self._penalty * self.model.penalty()).backward()
-            if self._settings.max_gradient_norm:
-                nn.utils.clip_grad_norm_(self.model.parameters(), self._settings.max_gradient_norm)
-            factor = learning_rate_factor(at.step, self._steps, self._settings)
-            for group in self._optimiser.param_groups:
-                group["lr"] = factor * group["full_lr"]
-            self._optimiser.step()
-            if self._average is not None:
-                self._average.update_parameters(self.model)
+            loss = self.step(batches[at.batch], seed)
             at.batch, at.step = at.batch + 1, at.step + 1
             at.losses.append(loss)
             writer.add_scalar("train/loss", loss, at.step)
+            if self._scaler.is_enabled():
+                writer.add_scalar("train/skipped", at.skipped, at.step)
             recent = float(np.mean(at.losses[-50:]))
             progress(at.step, self._steps, f"epoch {at.epoch + 1} loss {recent:.3f} best {at.best:.4f}")
             if at.step % self._settings.checkpoint_every == 0:
                 self._save()
         self._end_epoch(writer, time.monotonic() - started)
+
+    def step(self, indices: NDArray[np.int64], seed: int) -> float:
+        """One optimiser step on these items of the training data; returns the loss."""
+        settings = self._settings
+        batch = collate(self._train, indices, seed)
+        batch = type(batch)(*(getattr(batch, name).to(self.device) for name in batch.__annotations__))
+        self._optimiser.zero_grad(set_to_none=True)
+        two_pass = "attributes" in self._tasks and settings.whole_batch_ccc
+        loss = backward(self.model, batch, self._objective, settings, two_pass, self._scaler.scale)
+        if self._penalty:
+            torch.autograd.backward(self._scaler.scale(self._penalty * self.model.penalty()))
+        self._scaler.unscale_(self._optimiser)
+        if settings.max_gradient_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), settings.max_gradient_norm)
+        factor = learning_rate_factor(self._position.step, self._steps, settings)
+        for group in self._optimiser.param_groups:
+            group["lr"] = factor * group["full_lr"]
+        if self._stepped() and self._average is not None:
+            self._average.update_parameters(self.model)
+        return loss
+
+    def _stepped(self) -> bool:
+        """Step, unless float16 gradients overflowed: then the scale becomes smaller, and nothing else moves."""
+        before = self._scaler.get_scale()
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
+        after = self._scaler.get_scale()
+        if after >= before:
+            return True
+        self._position.skipped += 1
+        if after < MIN_SCALE:
+            raise TrainingError(
+                "training",
+                found=f"gradients that are no numbers in float16, at whatever scale (last {before:g})",
+                expected="finite numbers",
+                advice="Train in bfloat16 or float32; the last checkpoint is kept.",
+            )
+        return False
 
     def _end_epoch(self, writer: SummaryWriter, seconds: float) -> None:
         at = self._position
@@ -173,6 +206,8 @@ class Trainer:
         for name, value in metrics.items():
             writer.add_scalar(f"validation/{name}", value, at.step)
         row = {"epoch": at.epoch + 1, "step": at.step, "loss": float(np.mean(at.losses)), **metrics}
+        if self._scaler.is_enabled():
+            row["skipped"] = at.skipped
         value = float(at.epoch) if self._settings.select == "last" else metrics[self._settings.select]
         if value > at.best:
             at.best, at.best_epoch = value, at.epoch
@@ -213,7 +248,8 @@ class Trainer:
         }
         if self._average is not None:
             tensors |= with_prefix("average", self._average.state_dict())
-        save_checkpoint(self._folder / "checkpoint.safetensors", tensors, vars(self._position))
+        state = {**vars(self._position), "scaler": self._scaler.state_dict()}
+        save_checkpoint(self._folder / "checkpoint.safetensors", tensors, state)
 
     def _resume(self) -> None:
         path = self._folder / "checkpoint.safetensors"
@@ -226,6 +262,7 @@ class Trainer:
             self._average.load_state_dict(under_prefix("average", tensors))
         restore_optimiser(self._optimiser, under_prefix("optimiser", tensors))
         set_random_state(tensors)
+        self._scaler.load_state_dict(state.pop("scaler", {}))
         self._position = Position(**state)
         self._drop_metrics_after(self._position.epoch)
 
