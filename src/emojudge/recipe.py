@@ -109,7 +109,7 @@ class TrainingSettings(Section):
     patience: int | None = Field(default=None, ge=1)  # epochs without a better validation
     # Validate and keep an exponential moving average of the weights over the steps; 0.99 averages about 100.
     weight_average: float | None = Field(default=None, gt=0, lt=1)
-    # Of the forward pass. float16 scales the loss, and leaves out steps whose gradients overflow all the same.
+    # Of the forward pass. float16 scales the loss, and leaves out steps whose gradients overflow even so.
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     # Keep no hidden states for the backward pass but one per layer; the others are computed again.
     gradient_checkpointing: bool = False

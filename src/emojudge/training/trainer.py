@@ -175,7 +175,7 @@ class Trainer:
         return loss
 
     def _stepped(self) -> bool:
-        """Step, unless float16 gradients overflowed: then the scale becomes smaller, and nothing else moves."""
+        """Step, unless float16 gradients overflowed: then the scale falls, and nothing else moves."""
         before = self._scaler.get_scale()
         self._scaler.step(self._optimiser)
         self._scaler.update()
