@@ -459,3 +459,20 @@ def test_gradients_that_overflow_at_every_scale_stop(tmp_path: Path):
     with pytest.raises(TrainingError, match="at whatever scale"):
         made.run()
     assert made._position.skipped < 40
+
+
+def test_a_known_prior_is_in_what_is_validated_and_kept(tmp_path: Path):
+    """The kept parameters alone give what the validation saw: the prior went into the last bias."""
+    Toy.output_layer = property(lambda self: self.head)  # as the models have it
+    made = trainer(tmp_path, epochs=1, known_prior="uniform", class_weights=0.0, weight_average=0.9)
+    data = Points(24, 1)
+    shift = made._shift
+    made.run()
+    seen = made.predict(data)  # the averaged weights' own outputs
+    model = Toy()
+    model.load_state_dict(load_checkpoint(tmp_path / "best.safetensors")[0])
+    outputs = np.concatenate(
+        [model(torch.full((1, 1), float(v)), torch.tensor([1])).detach().numpy() for v in data.values]
+    )
+    np.testing.assert_allclose(outputs, seen + shift, atol=1e-5)
+    assert np.abs(shift).max() > 0.1

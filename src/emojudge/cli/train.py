@@ -41,6 +41,10 @@ def train(
             help="Where frames of a frozen backbone are kept; runs may share it. Default: in the run folder.",
         ),
     ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A finished run, whose parameters this one begins with."),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -67,7 +71,7 @@ def train(
     started = time.monotonic()
     try:
         with _shown(settings.name) as progress:
-            metrics = _train(settings, data, output, weights, progress, cache)
+            metrics = _train(settings, data, output, weights, progress, cache, start_from)
     except KeyboardInterrupt:
         say(f"interrupted; the same command goes on from the last checkpoint in {output}")
         raise typer.Exit(130) from None
@@ -101,12 +105,13 @@ def _train(
     weights: Path | None,
     progress: Callable[[int, int, str], None],
     cache: Path | None,
+    start_from: Path | None,
 ) -> dict[str, float]:
     from emojudge.cli.extras import needing
 
     with needing("train", "emojudge train"):
         from emojudge.training import run
-    return run.train(recipe, data, output, weights, progress, cache).metrics
+    return run.train(recipe, data, output, weights, progress, cache, start_from).metrics
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,9 @@ from emojudge.errors import TrainingError
 from emojudge.models.losses import MIN_WEIGHT, ConcordanceLoss, focal_terms
 from emojudge.recipe import Task, TrainingSettings
 from emojudge.training.data import Batch
+from emojudge.training.mixup import Mixing, draw_mixing
 
+TARGETS = ("emotions", "attributes", "choices")
 OUTPUTS = {"emotion": len(EMOTIONS), "attributes": 3}
 Scale = Callable[[Tensor], Tensor]
 
@@ -43,10 +46,17 @@ class Objective:
     forward pass then carries into the parameters: the exact gradient of the whole batch.
     """
 
-    def __init__(self, settings: TrainingSettings, tasks: tuple[Task, ...], weights: Tensor) -> None:
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        tasks: tuple[Task, ...],
+        weights: Tensor,
+        scaling: tuple[Tensor, Tensor] | None = None,  # see `imbalance.vector_scaling`
+    ) -> None:
         self._settings = settings
         self._tasks = tasks
         self._weights = weights
+        self._scaling = scaling
         self._concordance = ConcordanceLoss()
 
     def __call__(
@@ -61,6 +71,8 @@ class Objective:
         emotion, attributes = split_outputs(logits, self._tasks)
         loss = logits[:0].sum()
         if emotion is not None:
+            if self._scaling is not None:
+                emotion = emotion * self._scaling[0] + self._scaling[1]
             terms, scale = focal_terms(
                 emotion, batch.emotions, self._weights, self._settings.focal_gamma, batch.choices
             )
@@ -101,32 +113,43 @@ def backward(model: nn.Module, batch: Batch, objective: Objective, settings: Tra
         TrainingError: the loss is not a finite number.
     """
     parts = list(_micro_batches(batch, settings.accumulation))
+    mixings = [draw_mixing(settings.mixup, len(part.lengths)) for part in parts]
+    if any(mixings):
+        parts = [part if mix is None else mix.targets(part) for part, mix in zip(parts, mixings, strict=True)]
+        mixed = {name: torch.cat([getattr(p, name) for p in parts]) for name in TARGETS}
+        batch = replace(batch, **mixed)
     device = batch.inputs.device.type
     if two_pass and len(parts) > 1:
         states, logits = [], []
         with torch.no_grad(), autocast(settings.precision, device):
-            for part in parts:
+            for part, mix in zip(parts, mixings, strict=True):
                 states.append(random_state(device))
-                logits.append(model(part.inputs, part.lengths))
+                logits.append(_forward(model, part, mix))
         loss, slope = objective.gradient(torch.cat(logits).float(), batch)
         total = _finite(float(loss))
         after = random_state(device)
         slopes = torch.split(slope, [len(part.lengths) for part in parts])
-        for part, state, part_slope in zip(parts, states, slopes, strict=True):
+        for part, mix, state, part_slope in zip(parts, mixings, states, slopes, strict=True):
             set_random_state(state)
             with autocast(settings.precision, device):
-                again = model(part.inputs, part.lengths)
+                again = _forward(model, part, mix)
             torch.autograd.backward(again.float(), scale(part_slope))
         set_random_state(after)
         return total
     total, whole, rated = 0.0, objective.focal_weight(batch), _rated(batch).sum()
-    for part in parts:
+    for part, mix in zip(parts, mixings, strict=True):
         with autocast(settings.precision, device):
-            logits_part = model(part.inputs, part.lengths)
+            logits_part = _forward(model, part, mix)
         loss = objective(logits_part, part, whole, rated)
         total += _finite(float(loss.detach()))
         torch.autograd.backward(scale(loss))
     return total
+
+
+def _forward(model: nn.Module, part: Batch, mix: Mixing | None) -> Tensor:
+    """Logits `(batch, outputs)`, of mixed features where there is a mixing."""
+    logits: Tensor = model(part.inputs, part.lengths, *([] if mix is None else [mix]))
+    return logits
 
 
 def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[object]:

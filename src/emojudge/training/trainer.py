@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from emojudge.emotions import ATTRIBUTES, EMOTIONS
 from emojudge.errors import TrainingError
 from emojudge.evaluation.metrics import ccc, macro_f1, uar
 from emojudge.models.pretrained import checkpoint_gradients
-from emojudge.recipe import Task, TrainingSettings
+from emojudge.recipe import Task, TrainingSettings, VectorScaling
 from emojudge.training.batching import epoch_batches, sorted_batches
 from emojudge.training.checkpoint import (
     load_checkpoint,
@@ -32,6 +32,14 @@ from emojudge.training.checkpoint import (
     with_prefix,
 )
 from emojudge.training.data import Data, collate
+from emojudge.training.imbalance import (
+    balance,
+    class_weights,
+    drop_majority_votes,
+    emotion_counts,
+    prior_shift,
+    vector_scaling,
+)
 from emojudge.training.steps import (
     Objective,
     autocast,
@@ -75,12 +83,20 @@ class Trainer:
         self._settings = settings
         self._tasks = tasks
         self._train = train
+        self._majority = int(emotion_counts(train.emotions, repeats).argmax())
+        self._strata: NDArray[np.int64] | None = None
+        if settings.balanced:
+            repeats, self._strata = balance(train.emotions, repeats)
         self._repeats = repeats
         self._validation = validation
         self._folder = folder
         self._penalty = attention_penalty
         weights = class_weights(train.emotions, repeats, settings.class_weights)
-        self._objective = Objective(settings, tasks, torch.from_numpy(weights).to(self.device))
+        self._counts = emotion_counts(train.emotions, repeats)
+        self._objective = Objective(
+            settings, tasks, torch.from_numpy(weights).to(self.device), self._scaling(settings.vector_scaling)
+        )
+        self._shift = self._prior_shift()
         rates = settings.learning_rates.model_dump()
         groups = [
             {"params": parameters, "lr": rates[name], "full_lr": rates[name], "name": name}
@@ -117,6 +133,7 @@ class Trainer:
                 self._run_epoch(writer, progress)
         tensors, state = load_checkpoint(self._folder / "best.safetensors")
         self.model.load_state_dict({k: v.to(self.device) for k, v in tensors.items()})
+        self._shift = None  # it is in the last bias now
         metrics: dict[str, float] = state
         return metrics
 
@@ -130,7 +147,7 @@ class Trainer:
             batch = collate(data, indices)
             logits = model(batch.inputs.to(self.device), batch.lengths.to(self.device))
             given: NDArray[np.float32] = logits.float().cpu().numpy()
-            return given
+            return given if self._shift is None else given + self._shift
 
         with torch.no_grad(), autocast(self._settings.precision, self.device.type):
             return in_order(sorted_batches(data.sizes, size), run)
@@ -158,6 +175,10 @@ class Trainer:
         """One optimiser step on these items of the training data; returns the loss."""
         settings = self._settings
         batch = collate(self._train, indices, seed)
+        if settings.annotation_dropout:
+            share, generator = settings.annotation_dropout, np.random.default_rng(seed)
+            kept = drop_majority_votes(batch.emotions.numpy(), self._majority, share, generator)
+            batch = replace(batch, emotions=torch.from_numpy(kept))
         batch = type(batch)(*(getattr(batch, name).to(self.device) for name in batch.__annotations__))
         self._optimiser.zero_grad(set_to_none=True)
         two_pass = "attributes" in self._tasks and settings.whole_batch_ccc
@@ -238,7 +259,26 @@ class Trainer:
 
     def _batches(self, epoch: int) -> list[NDArray[np.int64]]:
         settings = self._settings
-        return epoch_batches(self._train.sizes, self._repeats, settings.batch_size, settings.seed, epoch)
+        return epoch_batches(
+            self._train.sizes, self._repeats, settings.batch_size, settings.seed, epoch, self._strata
+        )
+
+    def _scaling(self, settings: VectorScaling | None) -> tuple[Tensor, Tensor] | None:
+        if settings is None:
+            return None
+        factor, margin = vector_scaling(self._counts, settings.gamma, settings.tau)
+        return torch.tensor(factor).float().to(self.device), torch.tensor(margin).float().to(self.device)
+
+    def _prior_shift(self) -> NDArray[np.float32] | None:
+        """What the model's outputs `(outputs,)` are moved by where the recipe knows the prior."""
+        settings = self._settings
+        if settings.known_prior is None:
+            return None
+        prior = None if settings.known_prior == "uniform" else settings.known_prior
+        tau = settings.vector_scaling.tau if settings.vector_scaling else 0.0
+        shift = np.zeros(output_count(self._tasks), dtype=np.float32)
+        shift[: len(EMOTIONS)] = prior_shift(self._counts, prior, settings.class_weights, tau)
+        return shift
 
     def _save(self) -> None:
         tensors = {
@@ -267,9 +307,13 @@ class Trainer:
         self._drop_metrics_after(self._position.epoch)
 
     def _kept(self) -> dict[str, Tensor]:
-        """The parameters that the validation saw."""
+        """The parameters that the validation saw; a known prior is in the last bias from here on."""
         model = self.model if self._average is None else self._average.module
-        return dict(model.state_dict())
+        tensors = dict(model.state_dict())
+        if self._shift is not None:
+            bias = next(name for name, p in model.named_parameters() if p is model.output_layer.bias)
+            tensors[bias] = tensors[bias] + torch.from_numpy(self._shift).to(tensors[bias].device)
+        return tensors
 
     def _append_metrics(self, row: dict[str, Any]) -> None:
         path = self._folder / "metrics.csv"
@@ -292,20 +336,6 @@ class Trainer:
             temporary = path.with_suffix(".tmp")
             temporary.write_bytes(b"".join(lines[: epochs + 1]))
             os.replace(temporary, path)
-
-
-def class_weights(
-    emotions: NDArray[np.float32], repeats: NDArray[np.float64], power: float
-) -> NDArray[np.float32]:
-    """(N / (classes · count))^power per emotion `(8,)`, counted as an epoch sees them; 0 for absent ones.
-
-    Source: EmoJudge section 2.1 (power 1); a softer power: MEDUSA 2025.
-    """
-    counts = (emotions * repeats[:, None]).sum(axis=0)
-    present = counts > 0
-    weights = np.zeros(len(EMOTIONS), dtype=np.float32)
-    weights[present] = (counts.sum() / (present.sum() * counts[present])) ** power
-    return weights
 
 
 def learning_rate_factor(step: int, steps: int, settings: TrainingSettings) -> float:
