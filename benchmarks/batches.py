@@ -20,6 +20,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -109,11 +110,12 @@ class Counting:
                     status, got = error.code, error.read()
                 except OSError as error:
                     status, got = 502, json.dumps({"error": {"message": str(error)}}).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(got)))
-                self.end_headers()
-                self.wfile.write(got)
+                with suppress(ConnectionError):  # OGX was killed meanwhile
+                    self.send_response(status)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(got)))
+                    self.end_headers()
+                    self.wfile.write(got)
 
             do_GET = do_POST
 

@@ -3,7 +3,6 @@
 import argparse
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -13,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.timing import median_seconds
 from emojudge.bundle.format import Bundle
 from emojudge.bundle.sessions import AcousticSession
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "two_voices.flac"
 MEGABYTE = 1e6
-REPEATS = 5
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -44,11 +43,7 @@ def _install(folder: Path) -> dict[str, Any]:
     command = [folder / "venv/bin/emojudge", "predict", EXAMPLE, "--asr", "none", "--format", "json"]
     subprocess.run(command, check=True, capture_output=True)
     first = time.monotonic() - started
-    walls = []
-    for _ in range(REPEATS):
-        at = time.monotonic()
-        subprocess.run(command, check=True, capture_output=True)
-        walls.append(time.monotonic() - at)
+    wall = median_seconds(lambda: subprocess.run(command, check=True, capture_output=True))
     # Of all children so far; pip is smaller than a prediction or it would show here.
     peak = _peak_memory(command)
     names = {path.name.split("-")[0].lower() for path in packages.glob("*.dist-info")}
@@ -57,7 +52,7 @@ def _install(folder: Path) -> dict[str, Any]:
         "first_command_s": round(first, 1),
         "site_packages_mb": round((_size(packages) - pip_size) / MEGABYTE, 1),
         "torch_installed": "torch" in names,
-        "predict_wall_s": round(statistics.median(walls), 2),
+        "predict_wall_s": round(wall, 2),
         "predict_peak_mb": round(peak, 0),
     }
 
@@ -85,8 +80,8 @@ def _speed(bundle: Bundle) -> dict[str, Any]:
     try:
         session = AcousticSession(bundle, threads=1)
         session.embed(clips[:2])
-        alone = _median(lambda: [session.embed([clip]) for clip in clips])
-        together = _median(lambda: session.embed(clips))
+        alone = median_seconds(lambda: [session.embed([clip]) for clip in clips])
+        together = median_seconds(lambda: session.embed(clips))
     finally:
         os.sched_setaffinity(0, cores)
     return {
@@ -95,12 +90,3 @@ def _speed(bundle: Bundle) -> dict[str, Any]:
         "batch_speedup": round(alone / together, 2),
         "peak_mb_of_this_process": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, 0),
     }
-
-
-def _median(call: Any) -> float:
-    times = []
-    for _ in range(REPEATS):
-        at = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - at)
-    return statistics.median(times)

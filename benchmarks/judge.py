@@ -63,7 +63,10 @@ def _meld(folder: Path, bundle: Bundle, provider: Any, ledger: Ledger, limit: in
         for split in ("train", "dev", "test")
     }
     pool = _judged(recognizer, splits["train"], POOL, bundle)
-    examples = correct_predictions((item.evidence, item.emotion) for item in pool)
+    alone = [(item.evidence.model_copy(update={"turns": ()}), item.emotion) for item in pool]
+    examples = correct_predictions(
+        alone
+    )  # their own earlier turns would make the prompt several times as long
     settings = Settings(labels=NO_CONTEMPT, examples=tuple(examples), shown=7)
     dev = _judged(recognizer, splits["dev"], limit, bundle)
     report = _tuned("MELD, development", dev, provider, ledger, settings)

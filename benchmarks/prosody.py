@@ -2,19 +2,17 @@
 
 import argparse
 import os
-import statistics
-import time
 from typing import Any
 
 import numpy as np
 
+from benchmarks.timing import median_seconds
 from emojudge.audio.decode import SAMPLE_RATE, decode
 from emojudge.audio.pitch import track_pitch
 from emojudge.audio.prosody import measure_voice
 from emojudge.corpora import load_corpus
 
 CLIPS = 60
-REPEATS = 5
 BAR = 50.0  # times real time
 
 
@@ -31,9 +29,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     os.sched_setaffinity(0, {min(cores)})
     try:
         extractor = measure_voice(clips[0]).extractor  # loads the model
-        clip_by_clip = _median(lambda: [measure_voice(clip) for clip in clips])
-        pitch_alone = _median(lambda: [track_pitch(clip) for clip in clips])
-        at_once = _median(lambda: measure_voice(joined))
+        clip_by_clip = median_seconds(lambda: [measure_voice(clip) for clip in clips])
+        pitch_alone = median_seconds(lambda: [track_pitch(clip) for clip in clips])
+        at_once = median_seconds(lambda: measure_voice(joined))
     finally:
         os.sched_setaffinity(0, cores)
     figures = {
@@ -47,12 +45,3 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     print(figures)
     return figures
-
-
-def _median(call: Any) -> float:
-    times = []
-    for _ in range(REPEATS):
-        at = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - at)
-    return statistics.median(times)

@@ -218,3 +218,31 @@ trees = st.recursive(
 def test_nothing_but_a_recipe_error_comes_out(tmp_path: Path, key: str, value: object):
     with contextlib.suppress(RecipeError):
         Recipe.read(write(tmp_path, {**TEXT, key: value}))
+
+
+def test_a_recipe_differs_from_its_base(tmp_path: Path) -> None:
+    (tmp_path / "shared.yaml").write_text(
+        "modality: text\ndata: [{corpus: table, folder: a}, {corpus: table, folder: b}]\n"
+        "linguistic: {backbone: {kind: bert, weights: words}, max_tokens: 16}\n"
+        "training: {epochs: 3, seed: 1}\n"
+    )
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        "base: shared.yaml\nname: own\ndata: [{corpus: xed, folder: c}]\n"
+        "linguistic: {backbone: {weights: others}}\ntraining: {seed: 2}\n"
+    )
+    made = Recipe.read(path)
+    assert [source.corpus for source in made.data] == ["xed"]
+    assert made.linguistic is not None
+    assert (made.linguistic.backbone.kind, made.linguistic.backbone.weights) == ("bert", "others")
+    assert (made.linguistic.max_tokens, made.training.epochs, made.training.seed) == (16, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("base", "found"), [("own.yaml", "its own base"), ("none.yaml", "No such file"), ("[a]", "base = ")]
+)
+def test_a_base_that_is_none(tmp_path: Path, base: str, found: str) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(f"base: {base}\nname: own\n")
+    with pytest.raises(RecipeError, match=found):
+        Recipe.read(path)

@@ -50,6 +50,10 @@ class JudgeError(EmojudgeError):
     """A judge that cannot be asked: its prompt, provider, settings, ledger or input."""
 
 
+class ChallengeError(EmojudgeError):
+    """A submission that the challenge would refuse, or a system of the paper that cannot be run."""
+
+
 class MissingExtraError(EmojudgeError):
     """A feature whose optional packages are not installed."""
 

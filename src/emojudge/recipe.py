@@ -63,6 +63,8 @@ class BackboneSettings(Section):
     frozen_layers: int = Field(default=0, ge=0)  # front-end and this many layers are not trained
     last: int = Field(default=1, ge=1)  # hidden states of this many last layers, side by side
     lora: LoraSettings | None = None  # train adapters above the frozen layers, and nothing else of it
+    # Whisper alone: dB under the spectrogram's loudest bin that are kept; None: 80, as it was trained.
+    dynamic_range_db: float | None = Field(default=None, gt=0)
 
 
 class AcousticSettings(Section):
@@ -169,19 +171,15 @@ class Recipe(Section):
     def read(cls, path: Path) -> Self:
         """Read a YAML recipe.
 
+        Its key `base` names another recipe, relative to this one, that it differs from: what stands here goes
+        before what stands there, section by section; a list takes the place of the whole list.
+
         Raises:
             RecipeError: unreadable YAML, a key that is there twice, an unknown key (with the nearest known
-                one), a value out of range.
+                one), a value out of range, a recipe that is its own base.
         """
         try:
-            with path.open(encoding="utf-8") as file:
-                content = yaml.load(file, _Loader)
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-            raise RecipeError(path, found=str(error), expected="a YAML recipe") from error
-        if not isinstance(content, dict):
-            raise RecipeError(path, found=type(content).__name__, expected="a mapping of recipe keys")
-        try:
-            return cls.model_validate(content)
+            return cls.model_validate(_content(path))
         except ValidationError as error:
             raise _explain(path, error) from error
 
@@ -209,6 +207,31 @@ class Recipe(Section):
         if missing:
             raise ValueError(f"the task {min(missing)!r}, to select by {self.training.select!r}")
         return self
+
+
+def _content(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The keys of a recipe over those of its bases."""
+    if path.resolve() in above:
+        raise RecipeError(path, found="a recipe that is its own base", expected="bases that end")
+    try:
+        with path.open(encoding="utf-8") as file:
+            content = yaml.load(file, _Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise RecipeError(path, found=str(error), expected="a YAML recipe") from error
+    if not isinstance(content, dict):
+        raise RecipeError(path, found=type(content).__name__, expected="a mapping of recipe keys")
+    base = content.pop("base", None)
+    if base is None:
+        return content
+    if not isinstance(base, str):
+        raise RecipeError(path, found=f"base = {SHORT.repr(base)}", expected="the name of another recipe")
+    return _merged(_content(path.parent / base, (*above, path.resolve())), content)
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    both = {k: _merged(base[k], v) if isinstance(v, dict) and isinstance(base.get(k), dict) else v
+            for k, v in over.items()}  # fmt: skip
+    return {**base, **both}
 
 
 class _Loader(yaml.SafeLoader):

@@ -47,22 +47,38 @@ BATCHES = [
 ]
 
 
-@pytest.mark.parametrize("lengths", BATCHES, ids=lambda b: f"{len(b)}x{max(b)}")
-def test_acoustic_model_is_torchs(tiny_bundle: Bundle, tiny_acoustic, lengths: list[int]):
-    waveforms, counts = clips(lengths)
+@pytest.fixture(scope="module")
+def exported(tiny_acoustic, tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[no-untyped-def]
+    """The acoustic model as a bundle with windows of 29 s would have it."""
+    folder = tmp_path_factory.mktemp("exported")
+    export_acoustic(tiny_acoustic, folder)
+    return folder
+
+
+def test_a_bundle_hears_its_longest_window(tiny_bundle: Bundle, tiny_acoustic):
+    assert tiny_bundle.manifest.audio is not None
+    longest = int(16_000 * (tiny_bundle.manifest.audio.window_seconds + 1)) - 1
+    waveforms, counts = clips([longest, 16_000])
     (embeddings,) = session(tiny_bundle.file("acoustic.onnx")).run(
         None, {"waveforms": waveforms, "lengths": counts}
     )
+    np.testing.assert_allclose(embeddings, embed(tiny_acoustic, waveforms, counts), atol=1e-3)
+
+
+@pytest.mark.parametrize("lengths", BATCHES, ids=lambda b: f"{len(b)}x{max(b)}")
+def test_acoustic_model_is_torchs(exported: Path, tiny_acoustic, lengths: list[int]):
+    waveforms, counts = clips(lengths)
+    (embeddings,) = session(exported / "acoustic.onnx").run(None, {"waveforms": waveforms, "lengths": counts})
     expected = embed(tiny_acoustic, waveforms, counts)
     np.testing.assert_allclose(embeddings, expected, atol=1e-3)
-    (logits,) = session(tiny_bundle.file("acoustic_head.onnx")).run(None, {"embeddings": embeddings})
+    (logits,) = session(exported / "acoustic_head.onnx").run(None, {"embeddings": embeddings})
     with torch.no_grad():
         direct = tiny_acoustic(torch.from_numpy(waveforms), torch.from_numpy(counts)).numpy()
     np.testing.assert_allclose(logits, direct, atol=1e-3)
 
 
-def test_padding_changes_no_embedding_in_the_exported_model(tiny_bundle: Bundle):
-    run = session(tiny_bundle.file("acoustic.onnx")).run
+def test_padding_changes_no_embedding_in_the_exported_model(exported: Path):
+    run = session(exported / "acoustic.onnx").run
     waveforms, counts = clips(LENGTHS, garbage=0.9)
     (together,) = run(None, {"waveforms": waveforms, "lengths": counts})
     for row, n in enumerate(LENGTHS):
@@ -91,7 +107,7 @@ def test_files_say_nothing_of_the_machine(tiny_bundle: Bundle):
             assert trace not in content, (name, trace)
 
 
-def test_float16_weights_are_close_and_smaller(tiny_bundle: Bundle, tiny_acoustic, tmp_path: Path):
+def test_float16_weights_are_close_and_smaller(exported: Path, tiny_acoustic, tmp_path: Path):
     """Within 0.1 % of the features' spread, by half the bytes."""
     export_acoustic(tiny_acoustic, tmp_path, half=True)
     waveforms, counts = clips(LENGTHS)
@@ -100,7 +116,7 @@ def test_float16_weights_are_close_and_smaller(tiny_bundle: Bundle, tiny_acousti
     assert half.dtype == np.float32
     assert np.abs(half - exact).max() < 1e-3 * exact.std()
     assert np.abs(half - exact).max() > 0
-    full_size = tiny_bundle.file("acoustic.onnx").stat().st_size
+    full_size = (exported / "acoustic.onnx").stat().st_size
     assert (tmp_path / "acoustic.onnx").stat().st_size < 0.6 * full_size
     (logits,) = session(tmp_path / "acoustic_head.onnx").run(None, {"embeddings": half})
     with torch.no_grad():

@@ -2,18 +2,19 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from emojudge.evaluation.metrics import ccc, macro_f1
-from emojudge.evaluation.significance import mcnemar, paired_bootstrap
+from emojudge.evaluation.significance import bootstrap, mcnemar, paired_bootstrap
 
 
 def accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.mean(truth == predicted))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 400), st.integers(0, 400), st.integers(0, 20))
 def test_mcnemar_is_scipys_binomial_test(gained: int, lost: int, same: int) -> None:
     truth = np.zeros(gained + lost + same, dtype=int)
@@ -92,3 +93,29 @@ def test_lengths_that_differ_are_refused() -> None:
         paired_bootstrap(accuracy, [0, 1], [0, 1], [1, 1], groups=["one"])
     with pytest.raises(ValueError, match="shapes"):
         mcnemar([0, 1], [0], [0, 1])
+
+
+def test_the_interval_of_one_system_agrees_with_scipys_bootstrap() -> None:
+    random = np.random.default_rng(5)
+    truth = random.normal(size=300)
+    predicted = truth + random.normal(size=300)
+    ours = bootstrap(ccc, truth, predicted, resamples=3000)
+    theirs = stats.bootstrap(
+        (truth, predicted), ccc, paired=True, vectorized=False, n_resamples=3000, method="percentile",
+        rng=np.random.default_rng(6),
+    ).confidence_interval  # fmt: skip
+    assert ours.value == ccc(truth, predicted)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.01)
+
+
+def test_the_interval_is_wider_where_whole_speakers_are_drawn() -> None:
+    """Ten speakers of thirty items that are all right or all wrong are worth ten observations."""
+    right = np.repeat(np.arange(10) % 2, 30)
+    alone = bootstrap(accuracy, np.ones(300), right)
+    grouped = bootstrap(accuracy, np.ones(300), right, groups=np.repeat(np.arange(10), 30).tolist())
+    assert grouped.high - grouped.low > 3 * (alone.high - alone.low)
+
+
+def test_an_interval_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="or none"):
+        bootstrap(accuracy, [], [])

@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, LETTERS, Emotion
@@ -89,6 +89,7 @@ def test_faults_of_the_exchange() -> None:
     assert said('{"emotion": "sad"}', finish="length").emotion == "sad"
 
 
+@settings(deadline=None)
 @given(st.text(), st.sampled_from(["json", "word", "letter", "ratings"]))
 def test_no_text_is_too_odd(text: str, form: Form) -> None:
     reading = said(text, text, form=form)
@@ -107,6 +108,7 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(FIELDS, st.sampled_from(["json", "ratings"]))
 def test_no_json_is_too_odd(content: dict[str, object], form: Form) -> None:
     reading = said(json.dumps(content), form=form)
@@ -119,6 +121,7 @@ def test_no_json_is_too_odd(content: dict[str, object], form: Form) -> None:
         assert reading.fault is not None
 
 
+@settings(deadline=None)
 @given(st.sampled_from(EMOTIONS), st.integers(0, 100), st.text(max_size=400))
 def test_what_the_schema_asks_for_is_read_back(emotion: Emotion, percent: int, reason: str) -> None:
     content = {"emotion": emotion, "confidence": percent, "reason": reason}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -61,6 +61,7 @@ def test_gates_that_are_none(text: str) -> None:
         Gate.parse(text)
 
 
+@settings(deadline=None)
 @given(positive, emotions, emotions, confidences, st.floats(0, 1), st.sampled_from(["override", "mix"]))
 def test_verdicts_are_consistent(
     scores: np.ndarray, before: str, answered: str, confidence: float, parameter: float, kind: str
@@ -77,6 +78,7 @@ def test_verdicts_are_consistent(
         assert verdict.status in (("confirmed",) if answered == before else ("changed", "abstained"))
 
 
+@settings(deadline=None)
 @given(positive, emotions, confidences)
 def test_na_and_faults_keep_everything(scores: np.ndarray, before: str, confidence: float) -> None:
     evidence = Evidence(id="u", emotion=before, scores=dict(zip(EMOTIONS, scores.tolist(), strict=True)))

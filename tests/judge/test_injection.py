@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import emojudge
@@ -139,6 +139,7 @@ def test_the_test_sees_what_is_not_escaped(
 # ------------------------------------------------------------------------------------------------ the block
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_a_block_gives_back_what_went_in_and_cannot_be_left(words: str, speaker: str) -> None:
     text = block.data_block({"transcript": words, "speaker": speaker})
@@ -150,6 +151,7 @@ def test_a_block_gives_back_what_went_in_and_cannot_be_left(words: str, speaker:
     assert outside(text) == ""
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_blocks_can_be_encoded(words: str) -> None:
     block.data_block({"transcript": words}).encode("utf-8")

@@ -152,3 +152,8 @@ def test_gradient_checkpointing_gives_the_same_gradients(kind: str):
 def test_gradient_checkpointing_needs_an_encoder():
     with pytest.raises(RecipeError, match=r"training\.gradient_checkpointing: found an encoder that cannot"):
         checkpoint_gradients(torch.nn.Linear(2, 2))
+
+
+def test_a_dynamic_range_is_whispers_alone(wavlm: Path):
+    with pytest.raises(RecipeError, match="only Whisper"):
+        load_backbone(BackboneSettings(kind="wavlm", weights=str(wavlm), dynamic_range_db=50))

@@ -66,3 +66,20 @@ def test_dynamic_range_is_80_db_of_the_utterance():
 def test_silence_is_finite():
     mel, _ = LogMel()(torch.zeros(1, 1600), torch.tensor([1600]))
     torch.testing.assert_close(mel, torch.full_like(mel, (-10 + 4) / 4))
+
+
+def test_a_smaller_dynamic_range_hides_what_pauses_sound_like():
+    """A tone and a pause, once with hiss in it: alike where 50 dB are kept, and not where 80 are."""
+    generator = torch.Generator().manual_seed(0)
+    tone = torch.sin(torch.arange(8_000) * 0.3)
+    hiss = torch.randn(8_000, generator=generator) * 10 ** (-60 / 20)
+    quiet, noisy = torch.cat([tone, hiss * 0]), torch.cat([tone, hiss])
+    lengths = torch.tensor([16_000])
+
+    def apart(dynamic_range_db: float) -> float:
+        mel = LogMel(dynamic_range_db=dynamic_range_db)
+        one, other = (mel(samples[None], lengths)[0][0, :, 55:] for samples in (quiet, noisy))
+        return float((one - other).abs().max())
+
+    assert apart(80.0) > 0.1
+    assert apart(50.0) < 0.01

@@ -1,5 +1,6 @@
 """Trained models to ONNX files, small enough to ship."""
 
+import copy
 import tempfile
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def export_acoustic(
         longest_seconds: of what the exported model is to hear; what only longer audio needs is left out.
         half: store weights as float16, computed in float32: half the size, no other speed.
     """
-    model = model.eval().cpu()
+    model = copy.deepcopy(model).eval().cpu()
     merge_lora(model)
     if isinstance(model.backbone, WhisperBackbone):
         model.backbone.shorten(longest_seconds)
@@ -61,7 +62,7 @@ def export_linguistic(model: LinguisticModel, folder: Path, *, quantise: bool = 
     Args:
         quantise: 8-bit weights, unsigned so that processors without VNNI do not saturate.
     """
-    model = model.eval().cpu()
+    model = copy.deepcopy(model).eval().cpu()
     merge_lora(model)
     tokens = torch.randint(5, 1000, (2, 12))
     batch = torch.export.Dim("batch", min=1, max=4096)

@@ -169,7 +169,7 @@ class Evidences:
     def __init__(self, bundle: "Bundle | None") -> None:
         from emojudge.judge.bins import bins_of
 
-        self._bins = None if bundle is None else bins_of(bundle)
+        self.bins = None if bundle is None else bins_of(bundle)
         self._told = False
 
     def of(self, prediction: "Prediction", utterance: "Utterance | None", audio: bool = True) -> "Evidence":
@@ -180,7 +180,7 @@ class Evidences:
         if utterance is not None and utterance.audio is not None:
             if audio:
                 try:
-                    return evidence_of(prediction, utterance, bins=self._bins)
+                    return evidence_of(prediction, utterance, bins=self.bins)
                 except MissingExtraError as error:
                     if not self._told:
                         say(f"voices are not described: {error}")

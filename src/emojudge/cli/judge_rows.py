@@ -27,7 +27,11 @@ def evidence_of_rows(rows: "Iterable[Row]", audio: bool) -> "Callable[[Row], Evi
     if isinstance(rows, list):
         pairs = [(row.prediction, row.utterance) for row in rows if row.prediction and row.utterance]
         silent = [u if audio else u.model_copy(update={"audio": None}) for _, u in pairs]
-        found = {e.id: e for e in gather_evidence([p for p, _ in pairs], silent) if isinstance(e, Evidence)}
+        found = {
+            e.id: e
+            for e in gather_evidence([p for p, _ in pairs], silent, bins=evidences.bins)
+            if isinstance(e, Evidence)
+        }
     else:
         found = {}
 

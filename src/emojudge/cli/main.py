@@ -17,6 +17,8 @@ from emojudge.cli.doctor import doctor
 from emojudge.cli.judge import app as judge_app
 from emojudge.cli.messages import say
 from emojudge.cli.predict import predict
+from emojudge.cli.reproduce import reproduce
+from emojudge.cli.submit import submit
 from emojudge.cli.train import train
 from emojudge.errors import EmojudgeError, TrainingError
 
@@ -74,6 +76,8 @@ def options(
 app.command("predict")(predict)
 app.command("doctor")(doctor)
 app.command("train")(train)
+app.command("reproduce")(reproduce)
+app.command("submit")(submit)
 app.add_typer(corpus_app, name="corpus", help="Check, count and split a corpus.")
 app.add_typer(
     judge_app, name="judge", help="Let a language model check predictions; tune it; see its ledger."

@@ -70,7 +70,7 @@ def train(
         return
     started = time.monotonic()
     try:
-        with _shown(settings.name) as progress:
+        with shown(settings.name) as progress:
             metrics = _train(settings, data, output, weights, progress, cache, start_from)
     except KeyboardInterrupt:
         say(f"interrupted; the same command goes on from the last checkpoint in {output}")
@@ -115,7 +115,7 @@ def _train(
 
 
 @contextmanager
-def _shown(name: str) -> Iterator[Callable[[int, int, str], None]]:
+def shown(name: str) -> Iterator[Callable[[int, int, str], None]]:
     """Shows progress on stderr: as a bar on a terminal, elsewhere as a line from time to time."""
     if not sys.stderr.isatty():
         last = -LOG_SECONDS

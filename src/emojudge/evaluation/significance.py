@@ -1,7 +1,7 @@
 """Is a difference between two systems on the same items more than chance? Tests that pair the items."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,42 @@ def mcnemar(truth: ArrayLike, before: ArrayLike, after: ArrayLike) -> McNemar:
     return McNemar(gained, lost, _binomial_half(min(gained, lost), gained + lost))
 
 
+@dataclass(frozen=True)
+class Interval:
+    """A metric of one system, and the percentile interval of what other samples of items would give."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+
+
+def bootstrap(
+    metric: Metric,
+    truth: ArrayLike,
+    predicted: ArrayLike,
+    *,
+    groups: Sequence[object] | None = None,
+    resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """A metric with its percentile interval; arguments, source and errors as for `paired_bootstrap`.
+
+    >>> right = lambda truth, predicted: float(np.mean(truth == predicted))
+    >>> interval = bootstrap(right, [0, 1] * 50, [0, 0] * 50)
+    >>> interval.value, interval.low < 0.5 < interval.high
+    (0.5, True)
+    """
+    t, p = np.asarray(truth), np.asarray(predicted)
+    if len(t) != len(p) or not len(t):
+        raise ValueError(f"{len(t)} and {len(p)} items, not as many of each, or none")
+    values = [metric(t[items], p[items]) for items in _drawn(len(t), groups, resamples, seed)]
+    tail = (1 - level) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return Interval(metric(t, p), float(low), float(high), level)
+
+
 def paired_bootstrap(
     metric: Metric,
     truth: ArrayLike,
@@ -96,19 +132,25 @@ def paired_bootstrap(
     t, b, a = np.asarray(truth), np.asarray(before), np.asarray(after)
     if not len(t) == len(b) == len(a) or not len(t):
         raise ValueError(f"{len(t)}, {len(b)} and {len(a)} items, not as many of each, or none")
-    members = _members(len(t), groups)
-    random = np.random.default_rng(seed)
-    differences = np.empty(resamples)
-    for index in range(resamples):
-        drawn = random.integers(len(members), size=len(members))
-        items = drawn if groups is None else np.concatenate([members[g] for g in drawn])
-        differences[index] = metric(t[items], a[items]) - metric(t[items], b[items])
+    draws = _drawn(len(t), groups, resamples, seed)
+    differences = np.array([metric(t[i], a[i]) - metric(t[i], b[i]) for i in draws])
     tail = (1 - level) / 2
     low, high = np.quantile(differences, [tail, 1 - tail])
     # One is added to both counts: that the observed sample is among those that could have been drawn.
     below, above = np.sum(differences <= 0) + 1, np.sum(differences >= 0) + 1
     p = min(1.0, 2 * min(below, above) / (resamples + 1))
     return Difference(metric(t, b), metric(t, a), float(low), float(high), float(p), level)
+
+
+def _drawn(
+    items: int, groups: Sequence[object] | None, resamples: int, seed: int
+) -> Iterator[NDArray[np.int64]]:
+    """The items of every resample: as many as there are, or as many whole groups, with replacement."""
+    members = _members(items, groups)
+    random = np.random.default_rng(seed)
+    for _ in range(resamples):
+        drawn = random.integers(len(members), size=len(members))
+        yield drawn if groups is None else np.concatenate([members[g] for g in drawn])
 
 
 def _members(items: int, groups: Sequence[object] | None) -> list[NDArray[np.int64]] | range:

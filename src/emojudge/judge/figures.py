@@ -100,24 +100,6 @@ def by_attribute(ratings: Ratings, after: NDArray[np.float64]) -> dict[str, dict
     }
 
 
-def by_threshold(outcomes: Emotions, confidence: NDArray[np.float64]) -> list[dict[str, float]]:
-    """Coverage and gain of overriding by threshold: of confidences that were calibrated on other items."""
-    proposed = np.array([-1 if r.emotion is None else EMOTIONS.index(r.emotion) for r in outcomes.readings])
-    rows = []
-    for threshold in np.arange(0.1, 1.0, 0.1):
-        changes_ = (proposed >= 0) & (proposed != outcomes.before) & (confidence >= threshold)
-        after = np.where(changes_, proposed, outcomes.before)
-        rows.append(
-            {
-                "threshold": round(float(threshold), 2),
-                "changed": float(changes_.mean()),
-                "right": float(np.mean((proposed == outcomes.truth)[changes_])) if changes_.any() else 0.0,
-                "macro_f1": outcomes.metric(outcomes.truth, after),
-            }
-        )
-    return rows
-
-
 def as_dict(difference: Difference) -> dict[str, float]:
     """A difference for JSON."""
     return asdict(difference) | {"gain": difference.gain}

@@ -52,7 +52,17 @@ def load_backbone(settings: BackboneSettings, weights: str | None = None) -> nn.
             expected="one of " + ", ".join(sorted(_KINDS)),
             advice=f"Did you mean {near[0]!r}?" if near else "",
         )
-    backbone: Any = _KINDS[settings.kind](weights or settings.weights, settings.layers, settings.last)
+    options: dict[str, Any] = {}
+    if settings.dynamic_range_db is not None:
+        if settings.kind != "whisper":
+            raise RecipeError(
+                "backbone.dynamic_range_db",
+                found=f"one for {settings.kind!r}",
+                expected="none: only Whisper hears a spectrogram",
+            )
+        options["dynamic_range_db"] = settings.dynamic_range_db
+    where = weights or settings.weights
+    backbone: Any = _KINDS[settings.kind](where, settings.layers, settings.last, **options)
     check_kind(backbone.encoder, settings.kind)
     backbone.freeze(settings.frozen_layers)
     if settings.lora:

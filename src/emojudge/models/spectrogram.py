@@ -9,7 +9,7 @@ from emojudge.models.padding import length_mask
 SAMPLE_RATE = 16_000  # Hz
 WINDOW = 400  # samples, 25 ms
 HOP = 160  # samples, 10 ms
-DYNAMIC_RANGE = 8.0  # log10 units under the loudest bin of the utterance that are kept (80 dB)
+DYNAMIC_RANGE_DB = 80.0  # under the loudest bin of the utterance that are kept
 
 
 class LogMel(nn.Module):
@@ -22,8 +22,9 @@ class LogMel(nn.Module):
     basis: Tensor
     filters: Tensor
 
-    def __init__(self, mels: int = 80) -> None:
+    def __init__(self, mels: int = 80, dynamic_range_db: float = DYNAMIC_RANGE_DB) -> None:
         super().__init__()
+        self._dynamic_range = dynamic_range_db / 10  # in log10 of the power
         # In float64 and within one turn: float32 has no digits left behind the point at 1000 radians.
         turns = (torch.arange(WINDOW // 2 + 1)[:, None] * torch.arange(WINDOW)[None, :]) % WINDOW
         angles = 2 * torch.pi * turns.double() / WINDOW
@@ -55,5 +56,5 @@ class LogMel(nn.Module):
         mel = torch.einsum("bft,fm->bmt", power, self.filters).clamp(min=1e-10).log10()
         mask = length_mask(self.frames(lengths), mel.shape[2])
         loudest = mel.masked_fill(~mask[:, None, :], -torch.inf).amax(dim=(1, 2), keepdim=True)
-        mel = (torch.maximum(mel, loudest - DYNAMIC_RANGE) + 4.0) / 4.0
+        mel = (torch.maximum(mel, loudest - self._dynamic_range) + 4.0) / 4.0
         return mel.masked_fill(~mask[:, None, :], 0.0), mask

@@ -96,7 +96,8 @@ class Wav2Vec2Backbone(nn.Module):
             self._group_norm.frames = self._convolved(lengths, 1)
         mask = length_mask(lengths, waveforms.shape[1])
         encoded = self.encoder(waveforms, attention_mask=mask.long(), output_hidden_states=self.last > 1)
+        hidden: Tensor = encoded.last_hidden_state
         if self.last == 1:
-            hidden: Tensor = encoded.last_hidden_state
             return hidden
-        return torch.cat(encoded.hidden_states[-self.last :], dim=2)
+        # The list's own last state lacks the normalisation that ends the large models.
+        return torch.cat([*encoded.hidden_states[-self.last : -1], hidden], dim=2)

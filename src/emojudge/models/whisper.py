@@ -11,7 +11,7 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from emojudge.models.padding import length_mask
 from emojudge.models.pretrained import check_depth, check_last, load_pretrained
-from emojudge.models.spectrogram import LogMel
+from emojudge.models.spectrogram import DYNAMIC_RANGE_DB, LogMel
 
 FRAMES_PER_SECOND = 50  # hidden ones
 
@@ -21,10 +21,16 @@ class WhisperBackbone(nn.Module):
 
     Early layers carry emotion best and later ones mostly words, so a truncated encoder is better as
     well as smaller. Hidden states are `(batch, frames, features)`, one frame per 20 ms; of the `last` layers,
-    side by side.
+    side by side. A smaller `dynamic_range_db` than Whisper's own 80 hides how quiet a recording's pauses are.
     """
 
-    def __init__(self, config: WhisperConfig, layers: int | None = None, last: int = 1) -> None:
+    def __init__(
+        self,
+        config: WhisperConfig,
+        layers: int | None = None,
+        last: int = 1,
+        dynamic_range_db: float | None = None,
+    ) -> None:
         super().__init__()
         config = copy.deepcopy(config)
         config.encoder_layers = check_depth(layers, config.encoder_layers)
@@ -32,16 +38,18 @@ class WhisperBackbone(nn.Module):
         encoder: Any = WhisperEncoder(config)
         encoder.layer_norm = nn.Identity()  # belongs to the full depth; pooling follows here
         self.encoder = encoder
-        self.spectrogram = LogMel(config.num_mel_bins)
+        self.spectrogram = LogMel(config.num_mel_bins, dynamic_range_db or DYNAMIC_RANGE_DB)
         self.last = check_last(last, config.encoder_layers)
         self.features = last * config.d_model
         self.norm = nn.LayerNorm(config.d_model)
 
     @classmethod
-    def from_pretrained(cls, folder: str, layers: int | None = None, last: int = 1) -> Self:
+    def from_pretrained(
+        cls, folder: str, layers: int | None = None, last: int = 1, dynamic_range_db: float | None = None
+    ) -> Self:
         """Load from a local folder or, when downloads were asked for, a name on the Hub."""
         full = _full_encoder(folder)
-        model = cls(full.config, layers, last)
+        model = cls(full.config, layers, last, dynamic_range_db)
         kept = {k: v for k, v in full.state_dict().items() if k in model.encoder.state_dict()}
         model.encoder.load_state_dict(kept)
         return model

@@ -12,11 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
 from emojudge.training.batching import sorted_batches
-from emojudge.training.data import AudioData
+from emojudge.training.data import AudioData, collate
 
 Encode = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # as `AcousticModel.encode`
 Progress = Callable[[int, int, str], None]
@@ -143,5 +142,5 @@ class _Batches(Dataset[tuple[Tensor, Tensor]]):
         return len(self._order)
 
     def __getitem__(self, at: int) -> tuple[Tensor, Tensor]:
-        arrays = [torch.from_numpy(a) for a in self._clips.inputs(self._order[at], self._seed)]
-        return pad_sequence(arrays, batch_first=True), torch.tensor([len(a) for a in arrays])
+        batch = collate(self._clips, self._order[at], self._seed)
+        return batch.inputs, batch.lengths

@@ -39,7 +39,7 @@ class Run:
     def __init__(self, folder: Path, data: Path, weights: Path | None) -> None:
         tensors, self.metrics = best_parameters(folder)
         self.recipe = Recipe.read(folder / "recipe.json")  # JSON is YAML
-        self.model, self.make = model_and_data(self.recipe, weights)
+        self.model, self.make = model_and_data(self.recipe, weights, folder / "frames")
         self.model.load_state_dict(tensors)
         self.model.eval()
         self.environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
@@ -102,6 +102,8 @@ def voices(run: Run, strangers: Sequence[Run] = ()) -> HeldOut:
             they who judge it here: as the model will do with what its users record. Items of a corpus that
             was heard, by other speakers, are easier than anything that comes later.
     """
+    validation = load_split(run.recipe, run.data, "validation")
+    everything = (load_split(run.recipe, run.data, "train"), validation) if strangers else ()
     parts: list[HeldOut] = []
     unheard: set[str] = set()
     for stranger in strangers:
@@ -112,13 +114,11 @@ def voices(run: Run, strangers: Sequence[Run] = ()) -> HeldOut:
                 found=f"a run that heard {', '.join(sorted(_sources(stranger)))}",
                 expected="one without a corpus of the bundle's own run",
             )
-        for name in ("train", "validation"):
-            split = load_split(run.recipe, run.data, name)
-            parts.append(_heard(stranger, split, split.of(new)))
+        parts += [_heard(stranger, split, rows) for split in everything if (rows := split.of(new))]
         unheard |= new
-    split = load_split(run.recipe, run.data, "validation")
-    parts.append(_heard(run, split, split.of(_sources(run) - unheard)))
-    return HeldOut.together([part for part in parts if len(part.labels)])
+    if rows := validation.of(_sources(run) - unheard):
+        parts.append(_heard(run, validation, rows))
+    return HeldOut.together(parts)
 
 
 def words(source: Run | Bundle, data: Path) -> HeldOut:
@@ -148,8 +148,6 @@ def _sources(run: Run) -> set[str]:
 def _heard(run: Run, split: Split, rows: list[int]) -> HeldOut:
     settings = run.recipe.acoustic
     assert settings is not None
-    if not rows:
-        return HeldOut.of(split, [], np.empty((0, len(EMOTIONS)), dtype=np.float32))
     clips = [split.utterances[row] for row in rows]
     data = AudioData(clips, settings.max_seconds, augment=True, trim_db=settings.trim_db)
     logits = [outputs(run.model, data, seed)[:, : len(EMOTIONS)] for seed in (None, AUGMENTED_SEED)]

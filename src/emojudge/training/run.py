@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from emojudge.bundle.format import write_whole
 from emojudge.bundle.make import embedding_statistics
 from emojudge.corpora.sources import source_split
 from emojudge.errors import RecipeError, TrainingError
@@ -200,10 +200,13 @@ def model_and_data(
             )
 
         def make(split: Split, training: bool) -> Data:
+            measured = training and settings.normalisation == "corpus"
+            if kept is not None and not measured:
+                return _encoded(acoustic, settings, split, training, kept, progress)
             made = AudioData(
                 split.utterances, settings.max_seconds, settings.augment and training, settings.trim_db
             )
-            if training and settings.normalisation == "corpus":
+            if measured:
                 mean, deviation = made.statistics()
                 acoustic.mean.fill_(mean)
                 acoustic.deviation.fill_(deviation)
@@ -244,7 +247,7 @@ def _encoded(
     model: AcousticModel, settings: AcousticSettings, split: Split, training: bool, cache: Path,
     progress: Progress,
 ) -> FrameData:  # fmt: skip
-    """The split's frames; items of as many views are encoded together, which is how runs share them."""
+    """The split's frames, source by source, which is how runs and the making of a bundle share them."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.eval().to(device)
 
@@ -252,20 +255,19 @@ def _encoded(
         hidden, frames = model.encode(waveforms.to(device), lengths.to(device))
         return hidden.cpu(), frames.cpu()
 
-    views = split.views if training else np.ones_like(split.views)
     kept = {"backbone", "normalisation", "max_seconds", "trim_db", "augment"}
     depends = settings.model_dump(include=kept, exclude={"backbone": {"lora"}})  # which no frozen one has
+    normal = [float(model.mean), float(model.deviation)]
     clips, frames = [], []
     order: list[NDArray[np.int64]] = []
-    for count in np.unique(views):
-        rows = np.flatnonzero(views == count)
-        augment = settings.augment and bool(count > 1)
+    for source in np.unique(split.sources):
+        rows = np.flatnonzero(split.sources == source)
+        views = int(split.views[rows[0]]) if training else 1
         items = [split.utterances[i] for i in rows]
-        group = AudioData(items, settings.max_seconds, augment, settings.trim_db)
+        group = AudioData(items, settings.max_seconds, settings.augment, settings.trim_db)
         group.choices = split.choices[rows]
-        normal = [float(model.mean), float(model.deviation)]
         key = json.dumps([[u.id for u in items], depends, normal, version("emojudge")])
-        frames.append(encode_views(group, int(count), encode, cache, key, progress))
+        frames.append(encode_views(group, views, encode, cache, key, progress))
         clips.append(group)
         order.append(rows)
     return FrameData(clips, frames, np.argsort(np.concatenate(order)))
@@ -314,6 +316,4 @@ def _claim(folder: Path, recipe: Recipe, start_from: Path | None) -> None:
     if start_from:  # the stage before, by what it came to
         environment["start_from"] = hashlib.sha256((start_from / BEST).read_bytes()).hexdigest()
     (folder / "environment.json").write_text(json.dumps(environment, indent=2), encoding="utf-8")
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(content, encoding="utf-8")
-    os.replace(temporary, path)
+    write_whole(path, content)

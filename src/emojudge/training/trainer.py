@@ -16,13 +16,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 
-from emojudge.bundle.batches import in_order
 from emojudge.emotions import ATTRIBUTES, EMOTIONS
 from emojudge.errors import TrainingError
 from emojudge.evaluation.metrics import ccc, macro_f1, uar
 from emojudge.models.pretrained import checkpoint_gradients
 from emojudge.recipe import Task, TrainingSettings, VectorScaling
-from emojudge.training.batching import epoch_batches, sorted_batches
+from emojudge.training.batching import epoch_batches
 from emojudge.training.checkpoint import (
     load_checkpoint,
     optimiser_tensors,
@@ -40,6 +39,7 @@ from emojudge.training.imbalance import (
     prior_shift,
     vector_scaling,
 )
+from emojudge.training.outputs import outputs
 from emojudge.training.steps import (
     Objective,
     autocast,
@@ -142,15 +142,9 @@ class Trainer:
         model = self.model if self._average is None else self._average.module
         model.eval()
         size = batch_size or max(1, self._settings.batch_size // self._settings.accumulation)
-
-        def run(indices: NDArray[np.int64]) -> NDArray[np.float32]:
-            batch = collate(data, indices)
-            logits = model(batch.inputs.to(self.device), batch.lengths.to(self.device))
-            given: NDArray[np.float32] = logits.float().cpu().numpy()
-            return given if self._shift is None else given + self._shift
-
-        with torch.no_grad(), autocast(self._settings.precision, self.device.type):
-            return in_order(sorted_batches(data.sizes, size), run)
+        with autocast(self._settings.precision, self.device.type):
+            given = outputs(model, data, batch_size=size)
+        return given if self._shift is None else given + self._shift
 
     def _run_epoch(self, writer: SummaryWriter, progress: Progress) -> None:
         at = self._position

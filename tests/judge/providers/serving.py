@@ -136,6 +136,17 @@ class Server:
         left = list(replies)
         self.answer = lambda seen: left.pop(0) if left else Reply(completion("H"))
 
+    def meet(self, count: int) -> None:
+        """Answer the first requests when so many are under way, the others at once."""
+        barrier, first = threading.Barrier(count), iter(range(count))
+
+        def answer(seen: Seen) -> Reply:
+            if next(first, None) is not None:
+                barrier.wait(60.0)
+            return Reply(completion("H"))
+
+        self.answer = answer
+
     def close(self) -> None:
         self._http.shutdown()
         self._http.server_close()

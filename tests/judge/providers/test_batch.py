@@ -51,7 +51,7 @@ class Clock:
 
 
 def runner(server: BatchServer, store: Any, limits: Limits = LIMITS, clock: Clock | None = None) -> Batches:
-    provider = load_provider(f"{server.url}#m", Settings(timeout=5.0, retries=0))
+    provider = load_provider(f"{server.url}#m", Settings(timeout=60.0, retries=0))
     assert isinstance(provider, Chat)
     clock = clock or Clock()
     return Batches(provider, store, limits, sleep=clock.sleep, clock=lambda: clock.now)
@@ -358,6 +358,35 @@ def test_a_server_that_is_gone_gives_errors_that_may_pass(
     assert all(answer.error and answer.transient for answer in answers)
     batch_server.trouble = lambda seen: None
     assert all(answer.texts for answer in runner(batch_server, store).ask_all(some_requests(2)))
+
+
+def test_a_server_without_batches_is_not_waited_for(batch_server: BatchServer, store: SqliteStore) -> None:
+    batch_server.trouble = lambda seen: Reply({"error": {"message": "no such path"}}, 404)
+    clock = Clock(kill_after=0)
+    answers = runner(batch_server, store, clock=clock).ask_all(some_requests(2))
+    assert all("could not be submitted" in (answer.error or "") for answer in answers)
+    assert len([seen for seen in batch_server.seen if seen.method == "POST"]) == 1
+
+
+def test_nothing_is_submitted_twice_while_the_server_does_not_say(
+    batch_server: BatchServer, store: SqliteStore
+) -> None:
+    """The answer to the submission is lost, and the list of batches cannot be had for a while."""
+    away = [Reply(b"", 503), Reply(b"", 500)]
+
+    def trouble(seen: Seen) -> Reply | None:
+        if seen.method == "POST" and seen.path == "/v1/batches" and not batch_server.batches:
+            batch_server.create(seen.json)
+            return Reply(b"", 504)
+        if batch_server.batches and seen.path.startswith("/v1/batches?") and away:
+            return away.pop()
+        return None
+
+    batch_server.trouble = trouble
+    answers = runner(batch_server, store, replace(LIMITS, attempts=4)).ask_all(some_requests())
+    assert all(answer.texts for answer in answers)
+    assert len(batch_server.inputs) == 1
+    assert away == []
 
 
 def test_a_batch_that_the_server_forgot_is_submitted_again(

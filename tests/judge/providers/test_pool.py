@@ -19,7 +19,7 @@ from emojudge.judge.providers.echo import Echo
 from emojudge.judge.providers.pool import ask_all
 from emojudge.judge.providers.store import Shard, SqliteStore, settled
 
-from .serving import Reply, Server, completion, make_request
+from .serving import Server, make_request
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_after_a_refused_key_nobody_else_is_asked(store: SqliteStore) -> None:
 
 def test_a_server_is_asked_as_much_at_once_as_allowed(server: Server, store: SqliteStore) -> None:
     pytest.importorskip("openai", reason="needs the extra 'judge'")
-    server.answer = lambda seen: Reply(completion("H"), wait=0.05)
+    server.meet(4)
     provider = load_provider(f"{server.url}#m", Settings(concurrency=4))
     answers = ask_all(provider, [make_request(str(i)) for i in range(16)], store)
     assert all(answer.texts == ("H",) for answer in answers)

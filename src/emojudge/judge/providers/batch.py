@@ -26,7 +26,7 @@ HASH, ATTEMPT = "emojudge_shard", "emojudge_attempt"  # in a batch's metadata
 LISTED = 1_000  # batches that are looked through for a lost one, newest first
 CANCELLING = 900.0  # seconds; OpenAI takes up to ten minutes to cancel
 QUEUE_FULL = "token_limit_exceeded"  # why a batch failed that will do once others are through
-QUEUE_POLLS = 10  # polls until such a batch is tried again
+WAIT_POLLS = 10  # polls until it is submitted again, or a server that is away is asked again
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Batches:
         self._failed: dict[str, Answer] = {}  # the last of each such call
         self._seen: dict[str, tuple[object, float]] = {}  # a batch's last news, and since when
         self._advanced = clock()  # when any batch last brought an answer
-        self._queue_full = False
+        self._wait = False  # before anything more is submitted
 
     def ask_all(self, requests: Sequence[Request]) -> list[Answer]:
         """The answers to `requests`, in their order; blocks until all are there or given up.
@@ -83,15 +83,15 @@ class Batches:
         while missing := self._missing(list(unique.values())):
             shards = self._under_way(missing)
             held = {key for shard in shards for key in shard.keys}
-            fresh = [c for c in missing.values() if c.key not in held and self._tries[c.key] < self._attempts]
-            if not shards and not fresh:
+            fresh = [c for c in missing.values() if c.key not in held and self._may_try(c.key)]
+            if not fresh and not any(s.batch or any(map(self._may_try, s.keys)) for s in shards):
                 break
-            if self._queue_full:
-                self._sleep(QUEUE_POLLS * self._limits.poll)
-            for some, data in self._files(fresh):
-                if (shard := self._submit(some, data)) is not None:
-                    shards.append(shard)
-            self._follow(shards, len(missing))
+            if self._wait:
+                self._sleep(WAIT_POLLS * self._limits.poll)
+                self._wait = False
+            shards += [self._submit(some, data) for some, data in self._files(fresh)]
+            waiting = len({key.rpartition("#")[0] for key in missing})  # requests, not calls
+            self._follow(shards, len(unique), waiting / len(missing))
         found = self._store.answers(list(unique))
         rest = {key: self._best(request) for key, request in unique.items() if not settled(found.get(key))}
         self._progress(len(unique), len(unique))
@@ -129,6 +129,9 @@ class Batches:
         ]
         return join(request, got, dropped(request, capabilities))
 
+    def _may_try(self, key: str) -> bool:
+        return self._tries[key] < self._attempts
+
     def _files(self, some: list[Call]) -> list[tuple[list[Call], bytes]]:
         """The calls in files that the server takes; a call that fits into none is an error."""
         files, oversized = cut_files(some, self._limits.lines, self._limits.size)
@@ -139,30 +142,38 @@ class Batches:
     # --------------------------------------------------------------------------------------------- submitting
 
     def _under_way(self, missing: dict[str, Call]) -> list[Shard]:
-        """The shards of earlier rounds or runs that may answer something missing."""
+        """The shards of earlier rounds or runs that may answer something missing.
+
+        One that still has no batch is among them while its server does not say whether it got the batch: what
+        it holds must not be submitted twice.
+        """
         found = []
         for shard in self._store.shards():
             if missing.keys().isdisjoint(shard.keys):
                 continue
             self._provider.leave_out(*shard.refused)
-            if shard.state == "submitting":  # killed there: only the server knows whether it got the batch
-                shard = self._adopt(shard) or self._keep(replace(shard, state="closed"))
+            if shard.state == "submitting":  # we were killed there, or the server's answer was lost
+                try:
+                    shard = self._adopt(shard) or replace(shard, state="closed")
+                except Exception as error:
+                    self._unsubmitted(shard, error)
+                self._keep(shard)
             if shard.state != "closed":
                 found.append(shard)
         return found
 
-    def _submit(self, some: list[Call], data: bytes) -> Shard | None:
+    def _submit(self, some: list[Call], data: bytes) -> Shard:
         """Submit a file of calls, unless the server has a batch of this content that no shard knows."""
         content = hashlib.sha256(data).hexdigest()
         attempt = sum(shard.content == content for shard in self._store.shards())
         refused = self._provider.capabilities.refused
         keys = tuple(call.key for call in some)
         shard = self._keep(Shard(content, attempt, keys, "submitting", self._clock(), refused=refused))
-        if adopted := self._adopt(shard):
-            return adopted
         try:
+            if adopted := self._adopt(shard):
+                return self._keep(adopted)
             file = self._client.files.create(file=(f"{content[:16]}.jsonl", data), purpose="batch")
-            shard = self._keep(replace(shard, file=str(file.id)))
+            shard = replace(shard, file=str(file.id))
             # Without the SDK's retries: a request that timed out may have made the batch all the same.
             batch = self._client.with_options(max_retries=0).batches.create(
                 input_file_id=file.id,
@@ -170,17 +181,26 @@ class Batches:
                 completion_window="24h",
                 metadata={HASH: content, ATTEMPT: str(attempt)},
             )
-            return self._keep(replace(shard, batch=str(batch.id), state="open"))
+            shard = replace(shard, batch=str(batch.id), state="open")
         except Exception as error:  # of the SDK, or of whatever the server sent it
-            if adopted := self._adopt(shard):
-                return adopted
-            said = f"the batch could not be submitted: {error}"
-            log.warning("%s", self._provider.redact(failure("", said, transient=True)).error)
-            self._close(shard, keys, said)
-            return None
+            self._unsubmitted(shard, error)
+        return self._keep(shard)
+
+    def _unsubmitted(self, shard: Shard, error: Exception) -> None:
+        said = f"the batch could not be submitted: {error}"
+        log.warning("%s", self._provider.redact(failure("", said, transient=True)).error)
+        self._unanswered(shard.keys, said)
+        status = getattr(error, "status_code", 500)
+        if 400 <= status < 500 and status not in (408, 409, 429):  # no batches there, or a wrong key
+            self._tries.update(dict.fromkeys(shard.keys, self._attempts))
+        else:
+            self._wait = True
 
     def _adopt(self, shard: Shard) -> Shard | None:
-        """The shard with the server's batch of the same content, if there is one that no shard has."""
+        """The shard with the server's batch of the same content, if there is one that no shard has.
+
+        Raises whatever the SDK raises where the server does not say.
+        """
         known = {other.batch for other in self._store.shards()}
         try:
             for count, batch in enumerate(self._client.batches.list(limit=100)):
@@ -188,11 +208,11 @@ class Batches:
                 same = isinstance(metadata, dict) and metadata.get(HASH) == shard.content
                 if same and batch.id not in known and batch.status != "failed":
                     log.info("batch %s found again", batch.id)
-                    return self._keep(replace(shard, batch=str(batch.id), state="open"))
+                    return replace(shard, batch=str(batch.id), state="open")
                 if count >= LISTED:
                     break
-        except Exception as error:  # a server without a list of batches
-            log.info("no list of batches: %s", type(error).__name__)
+        except sdk().NotFoundError:
+            log.info("%s has no list of batches", self._provider.name)
         return None
 
     def _keep(self, shard: Shard) -> Shard:
@@ -201,10 +221,12 @@ class Batches:
 
     # ---------------------------------------------------------------------------------------------- following
 
-    def _follow(self, shards: list[Shard], total: int) -> None:
-        """Poll until every shard is closed."""
+    def _follow(self, shards: list[Shard], total: int, share: float) -> None:
+        """Poll until every shard is closed; of so many requests, whose calls under way are such a share."""
+        shards = [shard for shard in shards if shard.batch is not None]
         while shards:
-            self._progress(sum(self._finished(shard) for shard in shards), total)
+            rest = sum(len(shard.keys) - self._finished(shard) for shard in shards)
+            self._progress(max(0, total - round(rest * share)), total)
             shards = [shard for shard in map(self._look, shards) if shard.state != "closed"]
             if shards:
                 self._sleep(self._limits.poll)
@@ -287,7 +309,7 @@ class Batches:
                 continue
             answers += [failure(key, said, transient=True) for key in shard.keys]
             if code == QUEUE_FULL and self._clock() - self._advanced <= self._limits.stall:
-                self._queue_full = True  # later it may pass, however often it did not
+                self._wait = True  # later it may pass, however often it did not
                 self._tries.subtract(shard.keys)
         return answers
 

@@ -1,0 +1,85 @@
+"""The paper's systems at a size that runs in minutes anywhere: plumbing, whose figures mean nothing."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from emojudge.recipe import LearningRates, Recipe
+
+VOCABULARY = 600  # byte-level tokens, so that no text is unknown
+SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")  # in RoBERTa's order
+_SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+_CONVOLUTIONS = {
+    "conv_dim": (32,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2,
+}  # fmt: skip
+_LARGE = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
+
+
+def shrunk(recipe: Recipe) -> Recipe:
+    """The recipe with a narrow head, short clips and texts, two quick epochs; all else is as it was."""
+    rates = LearningRates(encoder=1e-3, pooling=1e-3, head=1e-2)
+    training = {
+        "epochs": 2,
+        "batch_size": 16,
+        "accumulation": 2,
+        "learning_rates": rates,
+        "precision": "float32",
+    }
+    update: dict[str, Any] = {"training": recipe.training.model_copy(update=training)}
+    if recipe.acoustic is not None:
+        update["acoustic"] = recipe.acoustic.model_copy(update={"head_width": 16, "max_seconds": 2.0})
+    if recipe.linguistic is not None:
+        update["linguistic"] = recipe.linguistic.model_copy(update={"max_tokens": 32})
+    return recipe.model_copy(update=update)
+
+
+def write_weights(recipe: Recipe, folder: Path, texts: Iterable[str]) -> None:
+    """A small random encoder of the recipe's architecture, under the name that the recipe has for weights.
+
+    Args:
+        folder: becomes the `weights` folder of a training.
+        texts: what the tokenizer of a linguistic model is made from.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModel
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    settings = recipe.acoustic or recipe.linguistic
+    assert settings is not None
+    kind, place = settings.backbone.kind, folder / settings.backbone.weights
+    if place.exists():
+        return
+    partial = place.with_name(place.name + ".partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.training.seed)
+    auto: Any = AutoModel
+    configs: Any = AutoConfig  # both without types
+    if kind == "whisper":
+        config = configs.for_model(
+            kind, d_model=32, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=64
+        )
+        encoder: Any = WhisperEncoder(config)
+    elif recipe.acoustic is not None:
+        shape = _LARGE if "large" in settings.backbone.weights else {}
+        encoder = auto.from_config(configs.for_model(kind, **_SIZES, **_CONVOLUTIONS, **shape))
+    else:
+        _write_tokenizer(partial / "tokenizer.json", texts)
+        more = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]} if kind == "deberta" else {}
+        encoder = auto.from_config(
+            configs.for_model(
+                kind, vocab_size=VOCABULARY, max_position_embeddings=130, pad_token_id=1, **_SIZES, **more
+            )
+        )
+    encoder.save_pretrained(partial)
+    os.replace(partial, place)
+
+
+def _write_tokenizer(path: Path, texts: Iterable[str]) -> None:
+    from tokenizers import ByteLevelBPETokenizer
+    from tokenizers.processors import RobertaProcessing
+
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(texts, VOCABULARY, special_tokens=list(SPECIAL), show_progress=False)
+    tokenizer.post_processor = RobertaProcessing(("</s>", 2), ("<s>", 0))
+    tokenizer.save(str(path))

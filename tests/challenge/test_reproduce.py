@@ -1,0 +1,138 @@
+"""The paper's tables at a size of no meaning: every kind of row runs, is kept, and is resumed."""
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("torch", reason="needs the extra 'train'")
+
+from emojudge.challenge import reproduce as module
+from emojudge.challenge.reproduce import Reproduction
+from emojudge.challenge.submission import make_submission
+from emojudge.challenge.systems import select
+from emojudge.cli.main import app
+from emojudge.errors import ChallengeError, TrainingError
+from tests.corpora.msp_layout import clips, write_release
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eighty clips a split, of eight speakers each."""
+    made = [
+        dataclasses.replace(clip, speaker=f"{clip.split}{number % 8}", gender="Female")
+        for number, clip in enumerate(clips(("Train", "Development", "Test1", "Test3"), each=80))
+    ]
+    return write_release(tmp_path_factory.mktemp("corpus"), "1.12", made)
+
+
+def run(corpus: Path, output: Path, *rows: str) -> tuple[int, Any]:
+    options = [item for row in rows for item in ("--row", row)]
+    arguments = ["reproduce", "--corpus", corpus, "-o", output, "--scale", "tiny", *options]
+    result = CliRunner().invoke(app, [str(a) for a in (*arguments, "--format", "json")])
+    return result.exit_code, json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def folder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("reproduction")
+    code, printed = run(corpus, output, "emotion-base", "attributes-roberta", "emotion-ecapa")
+    assert code == 0, printed
+    (output / "printed.json").write_text(json.dumps(printed))
+    return output
+
+
+def test_figures_stand_beside_the_papers(folder: Path):
+    printed = json.loads((folder / "printed.json").read_text())
+    assert printed["plumbing"] is True
+    base, ecapa, attributes = printed["rows"]
+    assert base["paper"]["dev"] == {"macro_f1": 0.3224, "accuracy": 0.415}
+    assert set(base["ours"]) == set(attributes["ours"]) == {"dev", "dev2", "test1"}  # Test3 has no labels
+    assert base["items"] == {"dev": 32, "dev2": 32, "test1": 64}
+    for figures in (*base["ours"].values(), *attributes["ours"].values()):
+        assert all(f["low"] <= f["value"] + 1e-9 and f["value"] <= f["high"] + 1e-9 for f in figures.values())
+    assert (ecapa["ours"], ecapa["error"]) == ({}, "")
+    assert "ECAPA" in ecapa["note"]
+
+
+def test_predictions_can_be_submitted(folder: Path):
+    path = folder / "predictions" / "emotion-base" / "test1.csv"
+    names = [row["id"] for row in csv.DictReader(path.open(encoding="utf-8"))]
+    assert len(make_submission(path, 1, names).rows) == 80
+    path = folder / "predictions" / "attributes-roberta" / "test1.csv"
+    assert len(make_submission(path, 2, names).rows) == 80
+
+
+def test_what_is_done_is_not_done_again(corpus: Path, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise AssertionError("trained or fitted again")
+
+    for name in ("train", "fit_fusion", "fit_ridge"):
+        monkeypatch.setattr(module, name, refuse)
+    code, printed = run(corpus, folder, "emotion-base", "attributes-roberta", "emotion-ecapa")
+    assert (code, printed) == (0, json.loads((folder / "printed.json").read_text()))
+
+
+def test_a_refined_row_is_scored_from_what_a_judge_wrote(corpus: Path, folder: Path):
+    system = select(["emotion-roberta-refined"])[0]
+    reproduction = Reproduction(corpus, folder, "tiny")
+    (before,) = reproduction.run([system])
+    assert "emojudge judge" in before.note
+    truth = {u.id: u.emotion for u in reproduction.utterances["dev2"]}
+    table = folder / "judged" / system.name / "dev2.csv"
+    table.parent.mkdir(parents=True)
+    rows = [f"{name},sad,{emotion}" for name, emotion in truth.items()]
+    table.write_text("\n".join(["id,emotion,verdict_emotion", *rows]))
+    (after,) = reproduction.run([system])
+    assert [figure.value for figure in after.figures["dev2"]] == [1.0, 1.0]
+
+
+def test_a_fused_development_is_fused_by_strangers(corpus: Path, folder: Path):
+    """No utterance of Development is fused by a fit that saw its speaker."""
+    reproduction = Reproduction(corpus, folder, "tiny")
+    (system,) = select(["attributes-roberta"])
+    fused = reproduction.values(system)["dev"]
+    about = json.loads(next((folder / "fused").glob("attributes-*.json")).read_text())
+    parts = [4 + 3 * reproduction.outputs(name)["dev"] for name in system.models]
+    whole = np.concatenate(parts, axis=1) @ np.array(about["coefficients"]).T + about["intercept"]
+    assert not np.allclose(fused, np.clip(whole, 1, 7), atol=1e-3)
+    parts = [4 + 3 * reproduction.outputs(name)["dev2"] for name in system.models]
+    whole = np.concatenate(parts, axis=1) @ np.array(about["coefficients"]).T + about["intercept"]
+    np.testing.assert_allclose(reproduction.values(system)["dev2"], np.clip(whole, 1, 7), atol=1e-3)
+
+
+def test_a_folder_belongs_to_one_corpus_and_scale(corpus: Path, folder: Path):
+    with pytest.raises(ChallengeError, match="Choose another --output"):
+        Reproduction(corpus, folder, "full")
+
+
+def test_the_table_is_marked_where_it_is_plumbing(corpus: Path, folder: Path):
+    arguments = ["reproduce", "--corpus", corpus, "-o", folder, "--scale", "tiny", "--format", "table"]
+    arguments += ["--row", "emotion-base", "--row", "emotion-ecapa"]
+    lines = CliRunner().invoke(app, [str(a) for a in arguments]).stdout.splitlines()
+    assert lines[0].startswith("PLUMBING ONLY")
+    assert lines[-1] == lines[0]
+    (dev,) = [line for line in lines if line.startswith("  dev ") and "0.3224" in line]
+    ours = json.loads((folder / "printed.json").read_text())["rows"][0]["ours"]["dev"]["macro_f1"]["value"]
+    assert dev.split()[:3] == ["dev", "32", f"{ours:.4f}"]
+    assert any(line.split() == ["test3", "–", "–", "0.2631", "–", "0.2984"] for line in lines)
+
+
+def test_a_row_that_fails_leaves_the_others(corpus: Path, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def fails(*_: object) -> None:
+        raise TrainingError("training", found="a loss of nan", expected="a finite number")
+
+    monkeypatch.setattr(module, "train", fails)
+    code, printed = run(corpus, folder, "emotion-hubert", "emotion-base")
+    assert code == 1
+    base, hubert = printed["rows"]
+    assert "a loss of nan" in hubert["error"]
+    assert base["ours"]
+    assert not base["error"]
