@@ -48,7 +48,7 @@ class LoraSettings(Section):
     """Low-rank adapters, in the place of training the encoder itself."""
 
     rank: int = Field(default=8, ge=1)
-    alpha: float = Field(default=16.0, gt=0)  # the adapters' product counts alpha / rank
+    alpha: int = Field(default=16, ge=1)  # the adapters' product counts alpha / rank
     dropout: float = Field(default=0.0, ge=0, lt=1)
     # Projections by their last name; queries and values, as the encoders here call them.
     targets: tuple[str, ...] = Field(default=("q_proj", "v_proj", "query", "value"), min_length=1)

@@ -16,7 +16,7 @@ class LayerWeights(nn.Module):
         self.logits = nn.Parameter(torch.zeros(layers))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        by_layer = hidden.unflatten(2, (len(self.logits), -1))
+        by_layer = hidden.reshape(*hidden.shape[:2], len(self.logits), -1)
         summed: Tensor = (self.logits.softmax(dim=0)[:, None] * by_layer).sum(dim=2)
         return summed
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers.models.wavlm.modeling_wavlm import WavLMAttention
 
@@ -16,7 +17,7 @@ class FusedWavLMAttention(WavLMAttention):
 
     def torch_multi_head_self_attention(
         self, hidden_states: Tensor, attention_mask: Tensor | None, gated_position_bias: Tensor
-    ) -> tuple[Tensor, None]:
+    ) -> tuple[Tensor, Any]:
         """Hidden states `(batch, frames, features)`; the bias is `(batch * heads, frames, frames)`."""
         batch, frames, features = hidden_states.shape
 
@@ -35,7 +36,10 @@ class FusedWavLMAttention(WavLMAttention):
             attn_mask=bias,
             dropout_p=self.dropout if self.training else 0.0,
         )
-        output: Tensor = self.out_proj(attended.transpose(1, 2).reshape(batch, frames, features))
+        # Cloned, not `contiguous`: an export keeps no copy that the kernel it traced needs none of, and the
+        # next kernel's output has other strides.
+        joined = attended.transpose(1, 2).clone(memory_format=torch.contiguous_format)
+        output: Tensor = self.out_proj(joined.view(batch, frames, features))
         return output, None
 
 

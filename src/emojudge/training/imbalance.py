@@ -38,7 +38,9 @@ def vector_scaling(counts: Counts, gamma: float, tau: float) -> tuple[Counts, Co
     as one item. Source: Kini et al. 2021, equation 1; Menon et al. 2021, equation 10.
     """
     known = np.maximum(counts, 1.0)
-    return (known / known.max()) ** gamma, tau * np.log(known / known.sum())
+    factors: Counts = (known / known.max()) ** gamma
+    margins: Counts = tau * np.log(known / known.sum())
+    return factors, margins
 
 
 def prior_shift(counts: Counts, prior: Mapping[Emotion, float] | None, power: float, tau: float) -> Counts:

@@ -305,7 +305,8 @@ class Trainer:
         model = self.model if self._average is None else self._average.module
         tensors = dict(model.state_dict())
         if self._shift is not None:
-            bias = next(name for name, p in model.named_parameters() if p is model.output_layer.bias)
+            last: Any = model.output_layer
+            bias = next(name for name, p in model.named_parameters() if p is last.bias)
             tensors[bias] = tensors[bias] + torch.from_numpy(self._shift).to(tensors[bias].device)
         return tensors
 
