@@ -45,6 +45,8 @@ def write_weights(recipe: Recipe, folder: Path, texts: Iterable[str]) -> None:
     from transformers import AutoConfig, AutoModel
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+    from emojudge.models.ecapa import EcapaEncoder, published_folder
+
     settings = recipe.acoustic or recipe.linguistic
     assert settings is not None
     kind, place = settings.backbone.kind, folder / settings.backbone.weights
@@ -55,6 +57,10 @@ def write_weights(recipe: Recipe, folder: Path, texts: Iterable[str]) -> None:
     torch.manual_seed(recipe.training.seed)
     auto: Any = AutoModel
     configs: Any = AutoConfig  # both without types
+    if kind == "ecapa":
+        published_folder(EcapaEncoder(channels=32, features=48, scale=4, squeezed=8), partial)
+        os.replace(partial, place)
+        return
     if kind == "whisper":
         config = configs.for_model(
             kind, d_model=32, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=64
