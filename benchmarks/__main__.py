@@ -10,7 +10,8 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = (
-    "accuracy", "as_msp", "folds", "footprint", "judge", "judge_speed", "prosody", "report", "picture",
+    "accuracy", "as_msp", "folds", "footprint", "full_size", "judge", "judge_speed", "prosody", "report",
+    "picture",
 )  # fmt: skip
 
 
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument("--release", default="challenge", help="whose layout it is: 1.6 ... 2.0 (as_msp)")
     parser.add_argument("--names", nargs="+", help="which of the corpora, by folder; default: all (as_msp)")
     parser.add_argument("--most", type=int, help="at most so many clips of an emotion in a split (as_msp)")
-    parser.add_argument("--model", help="a GGUF file, or another language model by name (judge)")
+    parser.add_argument("--model", help="GGUF file or name (judge); large, tiny (full_size)")
     parser.add_argument("--limit", type=int, default=600, help="utterances of a split at most (judge)")
     parser.add_argument("--ledger", type=Path, help="where answers are kept between runs (judge)")
     arguments = parser.parse_args()

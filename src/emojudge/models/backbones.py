@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from emojudge.errors import RecipeError
 from emojudge.models.ecapa import EcapaBackbone
+from emojudge.models.lora import add_lora
 from emojudge.models.pretrained import check_kind
 from emojudge.models.wav2vec2 import Wav2Vec2Backbone
 from emojudge.models.whisper import WhisperBackbone
@@ -67,5 +68,7 @@ def load_backbone(settings: BackboneSettings, weights: str | None = None) -> nn.
     backbone: Any = _KINDS[settings.kind](where, settings.layers, settings.last, **options)
     check_kind(backbone.kind, settings.kind)
     backbone.freeze(settings.frozen_layers)
+    if settings.lora:
+        add_lora(backbone.encoder, settings.lora, settings.frozen_layers)
     loaded: nn.Module = backbone
     return loaded

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
+from transformers import PreTrainedModel
 from transformers.utils.hub import cached_file
 
 from emojudge.errors import RecipeError
@@ -60,6 +61,29 @@ def pretrained_tensors(name: str, files: Sequence[str]) -> dict[str, Tensor]:
             reason, *_ = str(error).splitlines() or [type(error).__name__]
             raise refusal(name, f"{file}: {reason}") from error
     raise refusal(name, f"none of {', '.join(files)}")
+
+
+def checkpoint_gradients(model: nn.Module) -> None:
+    """Have the encoder in a model compute each layer's hidden states again in the backward pass.
+
+    The gradients are the same; memory grows with the layers' inputs alone, and a step takes about a third
+    longer. Layers do this in training mode only. Source: Chen et al. 2016; it is `transformers`' own.
+
+    Raises:
+        RecipeError: the encoder has no layers that could.
+    """
+    encoder: Any = next((m for m in model.modules() if isinstance(m, PreTrainedModel)), None)
+    if encoder is None or not encoder.supports_gradient_checkpointing:
+        raise RecipeError(
+            "training.gradient_checkpointing",
+            found="an encoder that cannot",
+            expected="one of transformers' that supports it",
+        )
+    # The older name is deprecated in transformers 5; 4 has no other.
+    enable = (
+        getattr(encoder, "activation_checkpointing_enable", None) or encoder.gradient_checkpointing_enable
+    )
+    enable({"use_reentrant": False})
 
 
 def check_kind(found: str, kind: str) -> None:
