@@ -8,13 +8,15 @@ out), `runs/` (one training per model), `outputs/` (what each model makes of eac
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from emojudge.challenge import systems, tiny
 from emojudge.challenge.refine import Options, Refinement, counts
@@ -31,11 +33,13 @@ from emojudge.files import whole, write_whole
 from emojudge.fusion.fit import fit_fusion
 from emojudge.fusion.logistic import LogisticFusion
 from emojudge.fusion.ridge import RidgeFusion, fit_ridge
-from emojudge.recipe import Recipe
-from emojudge.records import Utterance
+from emojudge.models.published import load_published
+from emojudge.recipe import Recipe, Task
+from emojudge.records import Modality, Utterance
+from emojudge.training.data import AudioData, Data
 from emojudge.training.heldout import Run
 from emojudge.training.outputs import outputs
-from emojudge.training.run import Split, train
+from emojudge.training.run import MakeData, Split, train, weights_at
 from emojudge.training.trainer import Progress
 
 Scale = Literal["tiny", "full"]
@@ -106,20 +110,39 @@ class Reproduction:
         """What a system's model gives for every split, after its training where it is not trained yet."""
         recipe = systems.recipe(name)
         recipe = tiny.shrunk(recipe) if self.scale == "tiny" else recipe
-        path = self.folder / "outputs" / f"{name}-{self._key(recipe)}.npz"
+        return self._kept(name, self._key(recipe), lambda: self._trained(recipe))
+
+    def published(self, name: str, task: Task) -> dict[str, Values]:
+        """What a published model gives for every split."""
+        return self._kept(name.replace("/", "-"), self._key(), lambda: self._read(name, task))
+
+    def _kept(self, name: str, key: str, compute: Callable[[], dict[str, Values]]) -> dict[str, Values]:
+        path = self.folder / "outputs" / f"{name}-{key}.npz"
         if not path.exists():
             if name in self._failed:
                 raise self._failed[name]
             try:
-                _save(path, self._computed(recipe))
+                _save(path, compute())
             except EmojudgeError as error:
                 self._failed[name] = error
                 raise
         return _load(path)
 
-    def _computed(self, recipe: Recipe) -> dict[str, Values]:
-        import torch
+    def _read(self, name: str, task: Task) -> dict[str, Values]:
+        if self.scale == "tiny":
+            assert self._weights is not None
+            tiny.write_published(name, self._weights)
+        found = load_published(weights_at(name, self._weights))
+        if found.task != task:
+            raise ChallengeError(name, found=f"a model of {found.task!r}", expected=f"one of {task!r}")
+        seconds = found.settings.max_seconds
 
+        def make(split: Split, training: bool) -> Data:
+            return AudioData(split.utterances, seconds, augment=training)
+
+        return self._given(found.model, make, name, "audio", task)
+
+    def _trained(self, recipe: Recipe) -> dict[str, Values]:
         if self.scale == "tiny":
             assert self._weights is not None
             texts = [u.transcript.text for u in self.utterances.get("train", []) if u.transcript]
@@ -131,24 +154,29 @@ class Reproduction:
 
         train(recipe, self.folder, run_folder, self._weights, progress)
         run = Run(run_folder, self.folder, self._weights)
-        run.model.to("cuda" if torch.cuda.is_available() else "cpu")
+        return self._given(run.model, run.make, recipe.name, recipe.modality, recipe.tasks[0])
+
+    def _given(
+        self, model: nn.Module, make: MakeData, name: str, modality: Modality, task: Task
+    ) -> dict[str, Values]:
+        """A model's outputs for every split; NaN for items without what it hears or reads."""
+        model.to("cuda" if torch.cuda.is_available() else "cpu")
+        width = len(EMOTIONS) if task == "emotion" else len(ATTRIBUTES)
         made = {}
-        for number, name in enumerate(self._splits()):
-            items = self.utterances[name]
-            there = [
-                i for i, u in enumerate(items) if (u.audio if recipe.modality == "audio" else u.transcript)
-            ]
-            progress(number, len(self._splits()), f"outputs for {name}")
-            width = len(EMOTIONS) if recipe.tasks == ("emotion",) else len(ATTRIBUTES)
-            values = np.full((len(items), width), np.nan, dtype=np.float32)
+        for number, split in enumerate(self._splits()):
+            self._progress(number, len(self._splits()), f"{name}: outputs for {split}")
+            items = self.utterances[split]
+            there = [i for i, u in enumerate(items) if (u.audio if modality == "audio" else u.transcript)]
+            made[split] = np.full((len(items), width), np.nan, dtype=np.float32)
             if there:
-                values[there] = outputs(run.model, run.make(_split([items[i] for i in there]), False))
-            made[name] = values
+                made[split][there] = outputs(model, make(_split([items[i] for i in there]), False))
         return made
 
     def values(self, system: System) -> dict[str, Values]:
         """Logits or attributes (1..7) of a row for every split, fused where it has two models."""
         parts = [self.outputs(name) for name in system.models]
+        if system.published:
+            parts = [self.published(system.published, system.task)]
         if len(parts) == 1:
             values = parts[0]
         else:
@@ -227,7 +255,7 @@ class Reproduction:
         """A row's table and values for every split."""
         values = self.values(system)
         opinions = {}
-        if system.text:
+        if system.audio and system.text:
             opinions = {"audio": self.outputs(system.audio), "text": self.outputs(system.text)}
         paths = {}
         for split, given in values.items():

@@ -20,15 +20,17 @@ class System:
 
     `audio` and `text` name recipes, see `recipe`; with both, their outputs are fused. `paper` has the figures
     by split, in the order of FIGURES: `dev` is the paper's validation, `test3` the challenge's test set.
+    `published` names a model that is not trained here, on the Hub or under the folder of weights.
     """
 
     name: str
     title: str
     task: Task
-    audio: str
+    audio: str | None
     text: str | None = None
     refined: bool = False
     paper: dict[str, Figures] = field(default_factory=dict)
+    published: str | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -74,6 +76,10 @@ def _system(task: Task, name: str, title: str, audio: str, text: str | None, ref
     return System(f"{task}-{name}", title, task, f"{task}-{audio}", read, refined, paper)
 
 
+def _published(task: Task, name: str, title: str, where: str) -> System:
+    return System(f"{task}-{name}", title, task, None, published=where)
+
+
 def _paper(dev: Figures, test3: Figures) -> dict[str, Figures]:
     return {split: figures for split, figures in (("dev", dev), ("test3", test3)) if figures}
 
@@ -103,6 +109,10 @@ SYSTEMS: tuple[System, ...] = (
     _emotion(
         "baseline", "official baseline (WavLM-L)", "baseline", dev=(0.307, 0.409), test3=(0.3293, 0.3556)
     ),
+    _published(
+        "emotion", "baseline-published", "baseline of Odyssey 2024, as published",
+        "3loi/SER-Odyssey-Baseline-WavLM-Categorical",
+    ),
     _attributes(
         "roberta", "WavLM-L + RoBERTa-L", "wavlm-large", "roberta-large",
         dev=(0.6891, 0.6109, 0.6679, 0.6560), test3=(0.6441, 0.6229, 0.4769, 0.5813),
@@ -127,5 +137,13 @@ SYSTEMS: tuple[System, ...] = (
     _attributes(
         "baseline", "official baseline (WavLM-L)", "baseline",
         dev=(0.652, 0.579, 0.688, 0.6396), test3=(0.6385, 0.6232, 0.4775, 0.5797),
+    ),
+    _published(
+        "attributes", "baseline-published", "baseline of Odyssey 2024, as published",
+        "3loi/SER-Odyssey-Baseline-WavLM-Multi-Attributes",
+    ),
+    _published(
+        "attributes", "audeering-published", "audEERING's wav2vec 2.0, as published",
+        "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim",
     ),
 )  # fmt: skip
