@@ -10,7 +10,8 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = (
-    "accuracy", "as_msp", "folds", "footprint", "judge", "judge_speed", "prosody", "report", "picture",
+    "accuracy", "as_msp", "coverage", "folds", "footprint", "judge", "judge_speed", "prosody", "report",
+    "picture",
 )  # fmt: skip
 
 

@@ -32,8 +32,10 @@ from emojudge.emotions import (
     SCALE_MIN,
 )
 from emojudge.errors import ChallengeError, EmojudgeError
-from emojudge.evaluation.metrics import ccc, macro_f1
-from emojudge.evaluation.significance import Interval, Metric, bootstrap
+from emojudge.evaluation import figures
+from emojudge.evaluation.figures import Figure
+from emojudge.evaluation.metrics import ccc
+from emojudge.evaluation.significance import Interval, bootstrap
 from emojudge.fusion.calibration import softmax
 from emojudge.fusion.fit import fit_fusion
 from emojudge.fusion.logistic import LogisticFusion
@@ -259,29 +261,13 @@ class Reproduction:
         predicted = given.argmax(axis=1) if system.task == "emotion" else given
         result.items[split] = len(rows)
         result.figures[split] = tuple(
-            bootstrap(metric, truth, predicted, groups=groups) for metric in _METRICS[system.task]
+            bootstrap(figure, truth, predicted, groups=groups) for figure in _FIGURES[system.task]
         )
 
 
-def _f1(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    return macro_f1(truth, predicted, len(EMOTIONS))
-
-
-def _accuracy(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    return float(np.mean(truth == predicted))
-
-
-def _concordance(column: int) -> Metric:
-    return lambda truth, predicted: ccc(truth[:, column], predicted[:, column])
-
-
-def _mean_concordance(truth: Values, predicted: Values) -> float:
-    return float(np.mean([ccc(truth[:, c], predicted[:, c]) for c in range(len(ATTRIBUTES))]))
-
-
-_METRICS: dict[str, tuple[Metric, ...]] = {
-    "emotion": (_f1, _accuracy),
-    "attributes": (*(_concordance(column) for column in range(len(ATTRIBUTES))), _mean_concordance),
+_FIGURES: dict[str, tuple[Figure, ...]] = {
+    "emotion": (figures.macro_f1(len(EMOTIONS)), figures.ACCURACY),
+    "attributes": (*map(figures.ccc, range(len(ATTRIBUTES))), figures.mean_ccc(len(ATTRIBUTES))),
 }
 
 
