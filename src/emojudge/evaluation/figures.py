@@ -7,6 +7,7 @@ times the items' terms, a matrix product, and the figure is taken of all resampl
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,17 @@ def calibration_error(bins: int = reliability.BINS) -> Figure:
 
 
 def _of_counts(name: str, classes: int, value: Callable[[NDArray[np.float64]], Any]) -> Figure:
+    return Figure(
+        name,
+        _cells_of(classes),
+        lambda s: np.asarray(value(s.reshape(*s.shape[:-1], classes, classes)), np.float64),
+    )
+
+
+@lru_cache
+def _cells_of(classes: int) -> Callable[[NDArray[Any], NDArray[Any]], Terms]:
+    """One function for all figures of a confusion, so that they can share its sums."""
+
     def terms(truth: NDArray[Any], predicted: NDArray[Any]) -> Terms:
         t, p = metrics.pair(truth, predicted)
         metrics.confusion(t, p, classes)  # refuses indices out of range
@@ -142,9 +154,7 @@ def _of_counts(name: str, classes: int, value: Callable[[NDArray[np.float64]], A
         cells[np.arange(len(t)), t.astype(np.int64) * classes + p.astype(np.int64)] = 1
         return cells
 
-    return Figure(
-        name, terms, lambda s: np.asarray(value(s.reshape(*s.shape[:-1], classes, classes)), np.float64)
-    )
+    return terms
 
 
 def _moments(truth: NDArray[Any], predicted: NDArray[Any]) -> Terms:

@@ -5,14 +5,14 @@ the formulas on counts take any number of confusions at once, `(..., classes, cl
 bootstrap of 10,000 resamples quick. They agree with scikit-learn and audmetric wherever those are defined
 (tested with random input). Where the libraries differ:
 
-- `audmetric.concordance_cc` is NaN when both sides are the same constant, `pearson_cc` when one is. torchmetrics'
-  `concordance_corrcoef` mixes unbiased variances into Lin's formula: for few items its value is another. `ccc`
-  here has population moments and is defined for constants.
+- `audmetric.concordance_cc` is NaN when both sides are the same constant, `pearson_cc` when one is.
+  torchmetrics' `concordance_corrcoef` mixes unbiased variances into Lin's formula: for few items its value is
+  another. `ccc` here has population moments and is defined for constants.
 - scikit-learn's `f1_score` without `labels`, and torchmetrics' `multiclass_f1_score(average="macro")` always,
   take the mean over the classes that happen to occur, so that a class that nobody predicts drops out of some
   resamples. Here the set is always given.
-- `audmetric.unweighted_average_recall` counts a named class without a true item as recall 0. `uar` leaves it out,
-  as scikit-learn's `balanced_accuracy_score` does (with a warning).
+- `audmetric.unweighted_average_recall` counts a named class without a true item as recall 0. `uar` leaves it
+  out, as scikit-learn's `balanced_accuracy_score` does (with a warning).
 """
 
 from typing import Any

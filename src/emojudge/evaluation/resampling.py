@@ -73,10 +73,10 @@ def swapped(before: Sums, after: Sums, resamples: int, seed: int) -> tuple[Sums,
 def percentile_interval(values: NDArray[np.float64], groups: int, level: float) -> tuple[float, float]:
     """The percentile interval of resampled figures, widened for few groups.
 
-    A bootstrap over n groups has a variance that is too small by (n - 1) / n, and the normal's quantiles
-    where Student's would do: with ten speakers that is 9 % of the width and more. The percentiles are moved out
-    to make up for both. Source: Hesterberg 2015, "What teachers should know about the bootstrap" ("expanded percentile
-    interval"); for many groups it is the plain one of Efron & Tibshirani 1993, chapter 13.
+    A bootstrap over n groups has a variance that is too small by (n - 1) / n, and the normal's quantiles in
+    the place of Student's: with ten speakers that is 9 % of the width and more. The percentiles are moved out
+    to make up for both. Source: Hesterberg 2015, "What teachers should know about the bootstrap" ("expanded
+    percentile interval"); for many groups it is the plain one of Efron & Tibshirani 1993, chapter 13.
     """
     tail = (1 - level) / 2
     if groups > 1:

@@ -106,12 +106,35 @@ def bootstrap(
     >>> interval.value, interval.low < 0.5 < interval.high
     (0.5, True)
     """
+    return bootstrap_all(
+        [figure], truth, predicted, groups=groups, resamples=resamples, level=level, seed=seed, method=method
+    )[0]
+
+
+def bootstrap_all(
+    wanted: Sequence[Figure],
+    truth: ArrayLike,
+    predicted: ArrayLike,
+    *,
+    groups: Sequence[object] | None = None,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+    seed: int = 0,
+    method: Method = "percentile",
+) -> list[Interval]:
+    """Several metrics of the same items from the same resamples, as `bootstrap` gives each."""
     t, p = _alike(truth, predicted)
-    sums = group_sums(figure.terms(t, p), groups)
-    values = figure.value(resampled(sums, resamples, seed))
-    value = float(figure.value(sums.sum(axis=0)))
-    low, high = interval_of(figure, sums, values, level, method)
-    return Interval(value, low, high, level, float(values.std()))
+    known: dict[object, tuple[Sums, Sums]] = {}  # figures of a confusion share its terms
+    found = []
+    for figure in wanted:
+        if figure.terms not in known:
+            sums = group_sums(figure.terms(t, p), groups)
+            known[figure.terms] = sums, resampled(sums, resamples, seed)
+        sums, drawn = known[figure.terms]
+        values = figure.value(drawn)
+        low, high = interval_of(figure, sums, values, level, method)
+        found.append(Interval(float(figure.value(sums.sum(axis=0))), low, high, level, float(values.std())))
+    return found
 
 
 def interval_of(
