@@ -10,7 +10,8 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = (
-    "accuracy", "as_msp", "folds", "footprint", "full_size", "judge", "judge_speed", "prosody", "report",
+    "accuracy", "as_msp", "coverage", "folds", "footprint", "full_size", "judge", "judge_speed", "prosody",
+    "report",
     "picture",
 )  # fmt: skip
 
