@@ -2,8 +2,8 @@
 
     python -m benchmarks interrupted --corpora DIR --weights DIR [--most 10]
 
-`--weights` holds `whisper-base-encoder` and `all-MiniLM-L6-v2`; `--corpora` what `as_msp` takes. Every process
-is a real `emojudge train`, killed by SIGKILL a little after one of its checkpoints, so that steps are lost and
+`--weights` holds `whisper-base-encoder` and `all-MiniLM-L6-v2`; `--corpora` what `as_msp` takes. Each process
+is a real `emojudge train`, killed by SIGKILL a little after a checkpoint, so that steps are lost and
 done again. Every figure of every epoch is compared, and the parameters that are kept, to the last bit.
 """
 
