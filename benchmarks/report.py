@@ -106,7 +106,21 @@ def _rows(figures: dict[str, Any]) -> list[Row]:
         _most(
             "RAVDESS audio, expected calibration error of the scores", a["ravdess"]["ece"], 0.12, "", accuracy
         ),
+        *(_interrupted(figures["interrupted"]) if "interrupted" in figures else []),
     ]
+    return rows
+
+
+def _interrupted(trainings: dict[str, Any]) -> list[Row]:
+    command = "`python -m benchmarks interrupted --corpora DIR --weights WEIGHTS`"
+    rows = []
+    for name, f in trainings.items():
+        same = f["same_metrics"] and f["same_parameters"]
+        kills = ", ".join(map(str, f["kills_at_step"]))
+        what = (
+            f"{name} on real speech, {f['steps']} steps, killed after steps {kills}: metrics and parameters"
+        )
+        rows.append(Row(what, "the same" if same else "others", "the same", same, command))
     return rows
 
 
