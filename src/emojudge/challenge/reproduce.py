@@ -181,9 +181,9 @@ class Reproduction:
             a, t = audio["dev"][some], text["dev"][some]
             truth = _truth([items[row] for row in some], system)
             if system.task == "emotion":
-                made = fit_fusion(a, t, truth, groups=people)
+                made = fit_fusion((a, t), truth, groups=people)
                 return made.fusion, {"C": made.strength}
-            ridge = fit_ridge(_scaled(a), _scaled(t), truth, ccc, groups=people)
+            ridge = fit_ridge((_scaled(a), _scaled(t)), truth, ccc, groups=people)
             return ridge.fusion, {"strengths": list(ridge.strengths)}
 
         def apply(fusion: Fusion, split: str, chosen: NDArray[np.int64]) -> Values:

@@ -42,3 +42,8 @@ class ResidualHead(nn.Module):
             hidden = block(hidden) if index == 0 else hidden + block(hidden)
         logits: Tensor = self.output(hidden)
         return logits
+
+
+def with_auxiliary(logits: Tensor, features: Tensor, auxiliary: nn.Module | None) -> Tensor:
+    """Logits `(batch, outputs)`, followed by what auxiliary heads, if any, make of the features."""
+    return logits if auxiliary is None else torch.cat([logits, auxiliary(features)], dim=1)

@@ -70,7 +70,8 @@ class Wav2Vec2Backbone(nn.Module):
 
     def freeze(self, layers: int) -> None:
         """Stop training the convolutional front-end and the first `layers` transformer layers."""
-        self.encoder.feature_extractor.requires_grad_(False)
+        # Not `requires_grad_` alone: in training mode it would still carry gradients back to the waveform.
+        self.encoder.freeze_feature_encoder()
         if layers:
             self.encoder.feature_projection.requires_grad_(False)
         for layer in self.encoder.encoder.layers[:layers]:
