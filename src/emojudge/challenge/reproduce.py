@@ -43,6 +43,7 @@ from emojudge.records import Utterance
 from emojudge.training.heldout import Run
 from emojudge.training.outputs import outputs
 from emojudge.training.run import Split, train
+from emojudge.training.steps import output_count
 from emojudge.training.trainer import Progress
 
 Scale = Literal["tiny", "full"]
@@ -108,32 +109,43 @@ class Reproduction:
 
     def outputs(self, name: str) -> dict[str, Values]:
         """What a system's model gives for every split, after its training where it is not trained yet."""
-        recipe = systems.recipe(name)
-        recipe = tiny.shrunk(recipe) if self.scale == "tiny" else recipe
-        path = self.folder / "outputs" / f"{name}-{self._key(recipe)}.npz"
+        path = self.folder / "outputs" / f"{name}-{self._key(*map(self._recipe, systems.stages(name)))}.npz"
         if not path.exists():
             if name in self._failed:
                 raise self._failed[name]
             try:
-                _save(path, self._computed(recipe))
+                _save(path, self._computed(name))
             except EmojudgeError as error:
                 self._failed[name] = error
                 raise
         return _load(path)
 
-    def _computed(self, recipe: Recipe) -> dict[str, Values]:
+    def _recipe(self, name: str) -> Recipe:
+        recipe = systems.recipe(name)
+        return tiny.shrunk(recipe) if self.scale == "tiny" else recipe
+
+    def _trained(self, name: str) -> Path:
+        """The run folder of a recipe that is trained, after the stages that its training goes on from."""
+        run_folder: Path | None = None
+        for stage in systems.stages(name):
+            recipe, before = self._recipe(stage), run_folder
+            if self.scale == "tiny":
+                assert self._weights is not None
+                texts = [u.transcript.text for u in self.utterances.get("train", []) if u.transcript]
+                tiny.write_weights(recipe, self._weights, texts)
+            run_folder = self.folder / "runs" / recipe.name
+            cache = self.folder / "cache"  # all runs hear the same recordings
+            train(recipe, self.folder, run_folder, self._weights, self._told(stage), cache, before)
+        assert run_folder is not None
+        return run_folder
+
+    def _told(self, name: str) -> Progress:
+        return lambda done, steps, text: self._progress(done, steps, f"{name}: {text}")
+
+    def _computed(self, name: str) -> dict[str, Values]:
         import torch
 
-        if self.scale == "tiny":
-            assert self._weights is not None
-            texts = [u.transcript.text for u in self.utterances.get("train", []) if u.transcript]
-            tiny.write_weights(recipe, self._weights, texts)
-        run_folder = self.folder / "runs" / recipe.name
-
-        def progress(done: int, steps: int, text: str) -> None:
-            self._progress(done, steps, f"{recipe.name}: {text}")
-
-        train(recipe, self.folder, run_folder, self._weights, progress)
+        recipe, progress, run_folder = self._recipe(name), self._told(name), self._trained(name)
         run = Run(run_folder, self.folder, self._weights)
         run.model.to("cuda" if torch.cuda.is_available() else "cpu")
         made = {}
@@ -143,64 +155,62 @@ class Reproduction:
                 i for i, u in enumerate(items) if (u.audio if recipe.modality == "audio" else u.transcript)
             ]
             progress(number, len(self._splits()), f"outputs for {name}")
-            width = len(EMOTIONS) if recipe.tasks == ("emotion",) else len(ATTRIBUTES)
-            values = np.full((len(items), width), np.nan, dtype=np.float32)
+            values = np.full((len(items), output_count(recipe.tasks)), np.nan, dtype=np.float32)
             if there:
                 values[there] = outputs(run.model, run.make(_split([items[i] for i in there]), False))
             made[name] = values
         return made
 
     def values(self, system: System) -> dict[str, Values]:
-        """Logits or attributes (1..7) of a row for every split, fused where it has two models."""
-        parts = [self.outputs(name) for name in system.models]
+        """Logits or attributes (1..7) of a row for every split, fused where it has several models."""
+        of_task = np.s_[:, : len(EMOTIONS)] if system.task == "emotion" else np.s_[:, -len(ATTRIBUTES) :]
+        parts = [{n: v[of_task] for n, v in self.outputs(name).items()} for name in system.models]
         if len(parts) == 1:
             values = parts[0]
         else:
-            keys = "-".join(system.models)
-            path = self.folder / "fused" / f"{keys}-{self._key(*map(systems.recipe, system.models))}.npz"
+            stages = [stage for name in system.models for stage in systems.stages(name)]
+            keys = "-".join((system.task, *system.models))
+            path = self.folder / "fused" / f"{keys}-{self._key(*map(systems.recipe, stages))}.npz"
             if not path.exists():
-                _save(path, self._fused(system, parts[0], parts[1], path.with_suffix(".json")))
+                _save(path, self._fused(system, parts, path.with_suffix(".json")))
             values = _load(path)
         if system.task == "emotion":
             return values
-        fused = len(parts) == 2
+        fused = len(parts) > 1
         return {n: np.clip(v if fused else _scaled(v), SCALE_MIN, SCALE_MAX) for n, v in values.items()}
 
-    def _fused(
-        self, system: System, audio: dict[str, Values], text: dict[str, Values], about: Path
-    ) -> dict[str, Values]:
+    def _fused(self, system: System, parts: list[dict[str, Values]], about: Path) -> dict[str, Values]:
         """Fitted on Development; Development itself is fused by fits on the other folds of its speakers."""
         items = self.utterances["dev"]
-        heard = _known(audio["dev"], text["dev"])
+        heard = _known(*(part["dev"] for part in parts))
         rows = np.flatnonzero(heard & _labelled(items, system))
         speakers = [items[row].speaker or "" for row in rows]  # those not known may be one
         groups = np.unique(speakers, return_inverse=True)[1]
 
+        def beside(split: str, chosen: NDArray[np.int64]) -> list[Values]:
+            values = [part[split][chosen] for part in parts]
+            return values if system.task == "emotion" else [_scaled(v) for v in values]
+
         def fit(chosen: NDArray[np.int64]) -> tuple[Fusion, dict[str, object]]:
             some, people = rows[chosen], groups[chosen]
-            a, t = audio["dev"][some], text["dev"][some]
+            given = beside("dev", some)
             truth = _truth([items[row] for row in some], system)
             if system.task == "emotion":
-                made = fit_fusion((a, t), truth, groups=people)
+                made = fit_fusion(given, truth, groups=people)
                 return made.fusion, {"C": made.strength}
-            ridge = fit_ridge((_scaled(a), _scaled(t)), truth, ccc, groups=people)
+            ridge = fit_ridge(given, truth, ccc, groups=people)
             return ridge.fusion, {"strengths": list(ridge.strengths)}
 
-        def apply(fusion: Fusion, split: str, chosen: NDArray[np.int64]) -> Values:
-            a, t = audio[split][chosen], text[split][chosen]
-            pair = (a, t) if system.task == "emotion" else (_scaled(a), _scaled(t))
-            return fusion(*pair)
-
         whole, facts = fit(np.arange(len(rows)))
-        made = {name: np.full_like(values, np.nan) for name, values in audio.items()}
+        made = {name: np.full_like(values, np.nan) for name, values in parts[0].items()}
         for name, values in made.items():
-            there = np.flatnonzero(_known(audio[name], text[name]))
+            there = np.flatnonzero(_known(*(part[name] for part in parts)))
             if len(there):
-                values[there] = apply(whole, name, there)
+                values[there] = whole(*beside(name, there))
         for fold in range(FOLDS):
             inside = groups % FOLDS == fold
             fusion, _ = fit(np.flatnonzero(~inside))
-            made["dev"][rows[inside]] = apply(fusion, "dev", rows[inside])
+            made["dev"][rows[inside]] = fusion(*beside("dev", rows[inside]))
         numbers = {"coefficients": whole.coefficients.tolist(), "intercept": whole.intercept.tolist()}
         _write(about, json.dumps({**facts, **numbers, "models": system.models}, indent=1))
         return made
