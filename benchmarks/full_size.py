@@ -4,12 +4,12 @@ Random weights do: a step takes as long whatever the weights are. Each way runs 
 after the other, so that neither's memory is in the other's figure. A way that was measured before at the same
 size is kept unless it is named: `--names plain`, then `--names ours`, comes to the same as both at once.
 
-The plain way is what one writes first, and the official baseline much the same: stock attention in float32,
-micro-batches padded to the longest of clips in random order, all hidden states kept, pooling item by item.
-Ours fuses attention, pools the batch at once, and has batches of similar length. Both have as much audio in
-their batch: that of the epoch whose total length is the nearest to the mean. Both leave the convolutions out
-of the backward pass. `bfloat16` and gradient checkpointing are measured where they are named: they are
-choices, and not free; without hardware for it, bfloat16 is slower.
+The plain way is what one writes first, and the official baseline much the same: stock attention in float32, a
+random batch padded to its longest clip, all hidden states kept, pooling item by item. Ours fuses attention,
+pools the batch at once, and has batches of similar length. Both have as much audio in their batch: that of the
+epoch whose total length is the nearest to the mean. Both leave the convolutions out of the backward pass. What
+else there is in WAYS is measured where it is named: these are choices, and not free. LoRA trains other
+parameters; checkpointing is slower for less memory; bfloat16 is slower without hardware for it.
 """
 
 import argparse
@@ -28,10 +28,11 @@ from transformers import WavLMConfig
 from transformers.models.wavlm.modeling_wavlm import WavLMAttention
 
 from emojudge.models.acoustic import AcousticModel
+from emojudge.models.lora import add_lora
 from emojudge.models.padding import length_mask
 from emojudge.models.wav2vec2 import Wav2Vec2Backbone
 from emojudge.models.wavlm_attention import FusedWavLMAttention
-from emojudge.recipe import AcousticSettings, BackboneSettings, TrainingSettings
+from emojudge.recipe import AcousticSettings, BackboneSettings, LoraSettings, TrainingSettings
 from emojudge.training.batching import POOL, epoch_batches
 from emojudge.training.trainer import Trainer
 
@@ -51,6 +52,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "ours": {},
     "ours_checkpointed": {"gradient_checkpointing": True},
     "ours_bfloat16": {"precision": "bfloat16"},
+    "ours_lora": {},
 }
 USUAL = ("plain", "ours")
 
@@ -98,11 +100,13 @@ class PlainModel(nn.Module):
     def __init__(self, model: AcousticModel) -> None:
         super().__init__()
         self.model = model
+        self.longest = 0  # samples of the batch's longest clip, which its micro-batches are padded to
         for module in model.modules():
             if type(module) is FusedWavLMAttention:
                 module.__class__ = WavLMAttention
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+        waveforms = nn.functional.pad(waveforms, (0, max(0, self.longest - waveforms.shape[1])))
         mask = length_mask(lengths, waveforms.shape[1])
         normal = self.model.normalise(waveforms, lengths)
         hidden = self.model.backbone.encoder(normal, attention_mask=mask.long()).last_hidden_state
@@ -130,6 +134,8 @@ def model_of(way: str, size: str) -> Any:
     settings = AcousticSettings(backbone=BackboneSettings(kind="wavlm", weights="none"))
     model = AcousticModel(Wav2Vec2Backbone.from_config(config), 8, settings)
     model.backbone.freeze(0)
+    if way == "ours_lora":
+        add_lora(model.backbone.encoder, LoraSettings())
     return PlainModel(model) if way == "plain" else model
 
 
@@ -146,6 +152,7 @@ def measure(way: str, size: str) -> dict[str, float]:
     clips.sizes[:WARM_UP] = RATE
     trainer.step(np.arange(WARM_UP), 0)
     clips.sizes[:] = sizes
+    model.longest = int(sizes[batch].max())
     started = time.perf_counter()
     trainer.step(batch, 1)
     seconds = time.perf_counter() - started
