@@ -4,11 +4,11 @@ Random weights do: a step takes as long whatever the weights are. Each way runs 
 after the other, so that neither's memory is in the other's figure. A way that was measured before at the same
 size is kept unless it is named: `--names plain`, then `--names ours`, comes to the same as both at once.
 
-The plain way is what one writes first, and the official baseline much the same: stock attention in float32, a
-random batch padded to its longest clip, all hidden states kept, pooling item by item. Ours fuses attention,
-pools the batch at once, and has batches of similar length. Both have as much audio in their batch: that of the
-epoch whose total length is the nearest to the mean. Both leave the convolutions out of the backward pass. What
-else there is in WAYS is measured where it is named: these are choices, and not free. LoRA trains other
+The plain way is what one writes first, and the official baseline much the same: stock attention in float32,
+a random batch padded to its longest clip, all hidden states kept, pooling item by item. Ours fuses attention,
+pools the batch at once, and has batches of similar length. Both have as much audio in their batch: that of
+the epoch whose total length is the nearest to the mean. Both leave the convolutions out of the backward pass.
+What else there is in WAYS is measured where it is named: these are choices, and not free. LoRA trains other
 parameters; checkpointing is slower for less memory; bfloat16 is slower without hardware for it.
 """
 
