@@ -44,6 +44,23 @@ class ResidualHead(nn.Module):
         return logits
 
 
+class DenseHead(nn.Module):
+    """Linear → tanh → linear, `(batch, features)` to `(batch, outputs)`: of audEERING's published model.
+
+    Source: Wagner et al. 2023, "Dawn of the transformer era in speech emotion recognition".
+    """
+
+    def __init__(self, features: int, width: int, outputs: int) -> None:
+        super().__init__()
+        self.features = features
+        self.dense = nn.Linear(features, width)
+        self.output = nn.Linear(width, outputs)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        logits: Tensor = self.output(self.dense(pooled).tanh())
+        return logits
+
+
 def with_auxiliary(logits: Tensor, features: Tensor, auxiliary: nn.Module | None) -> Tensor:
     """Logits `(batch, outputs)`, followed by what auxiliary heads, if any, make of the features."""
     return logits if auxiliary is None else torch.cat([logits, auxiliary(features)], dim=1)

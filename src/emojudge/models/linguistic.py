@@ -39,7 +39,7 @@ class LinguisticModel(nn.Module):
             RecipeError: the weights are not there, or not of the kind or depth that the recipe names.
         """
         encoder = load_pretrained(AutoModel, weights or settings.backbone.weights)
-        check_kind(encoder, settings.backbone.kind)
+        check_kind(encoder.config.model_type, settings.backbone.kind)
         layers, frozen = settings.backbone.layers, settings.backbone.frozen_layers
         if layers is not None:
             encoder.encoder.layer = encoder.encoder.layer[: check_depth(layers, len(encoder.encoder.layer))]

@@ -39,6 +39,7 @@ class Wav2Vec2Backbone(nn.Module):
         self.encoder: Any = encoder
         fuse_attention(encoder)
         config = encoder.config
+        self.kind: str = config.model_type
         self._strides = list(zip(config.conv_kernel, config.conv_stride, strict=True))
         kept = check_depth(layers, len(encoder.encoder.layers))
         encoder.encoder.layers = encoder.encoder.layers[:kept]

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from emojudge.bundle.format import write_whole
 from emojudge.bundle.make import embedding_statistics
 from emojudge.corpora.sources import source_split
 from emojudge.errors import RecipeError, TrainingError
+from emojudge.files import write_whole
 from emojudge.models.acoustic import AcousticModel
 from emojudge.models.linguistic import LinguisticModel
 from emojudge.recipe import AcousticSettings, Recipe, Source
