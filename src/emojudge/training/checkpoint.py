@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from emojudge.errors import TrainingError
+from emojudge.files import whole
 
 
 @contextmanager
@@ -39,17 +40,11 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[st
     Raises:
         TrainingError: the disk is full, or cannot be written on; the file is as it was.
     """
-    temporary = path.with_suffix(".tmp")
     contiguous = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
-    with writing(path):
-        try:
-            save_file(contiguous, temporary, metadata={"state": json.dumps(state)})
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except (OSError, SafetensorError):
-            temporary.unlink(missing_ok=True)  # half of it, on a disk that is full
-            raise
+    with writing(path), whole(path) as temporary:
+        save_file(contiguous, temporary, metadata={"state": json.dumps(state)})
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

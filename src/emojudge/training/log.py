@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from torch.utils.tensorboard import SummaryWriter
 
+from emojudge.files import whole
 from emojudge.training.checkpoint import writing
 
 
@@ -54,6 +55,5 @@ class Log:
             self._table.unlink(missing_ok=True)
         elif self._table.exists():
             lines = self._table.read_bytes().splitlines(keepends=True)
-            temporary = self._table.with_suffix(".tmp")
-            temporary.write_bytes(b"".join(lines[: epochs + 1]))
-            os.replace(temporary, self._table)
+            with whole(self._table) as temporary:
+                temporary.write_bytes(b"".join(lines[: epochs + 1]))

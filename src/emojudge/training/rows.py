@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from emojudge.files import whole
 from emojudge.training.checkpoint import writing
 
 
@@ -66,7 +67,5 @@ def _write(
             width = array.shape[1] if array.ndim > 1 else 0
         file.flush()
         os.fsync(file.fileno())
-    temporary = index.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+    with whole(index) as temporary, temporary.open("wb") as file:
         np.save(file, np.stack([starts, counts, np.full_like(counts, width)]))
-    os.replace(temporary, index)
