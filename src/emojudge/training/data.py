@@ -149,7 +149,7 @@ class AudioData:
     def _whole(self, index: int) -> NDArray[np.float32]:
         if self._decoded is None:
             return decode(self._paths[index]).samples
-        return self._decoded[index].astype(np.float32) / PCM_SCALE
+        return self._decoded[index].astype(np.float32) / np.float32(PCM_SCALE)
 
 
 def decode_all(
