@@ -25,7 +25,9 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, help="a bundle instead of the embedded one")
     parser.add_argument("--output", type=Path, help="folder to write MSP-Podcast's layout to (as_msp)")
     parser.add_argument("--release", default="challenge", help="whose layout it is: 1.6 ... 2.0 (as_msp)")
-    parser.add_argument("--names", nargs="+", help="which of the corpora, by folder; default: all (as_msp)")
+    parser.add_argument(
+        "--names", nargs="+", help="which of the corpora, by folder (as_msp); of the ways (full_size)"
+    )
     parser.add_argument("--most", type=int, help="at most so many clips of an emotion in a split (as_msp)")
     parser.add_argument("--model", help="GGUF file or name (judge); large, tiny (full_size)")
     parser.add_argument("--limit", type=int, default=600, help="utterances of a split at most (judge)")

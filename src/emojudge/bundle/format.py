@@ -37,6 +37,7 @@ class AcousticPart(Part):
     # Mean and deviation of the training split's pooled features, what `adapt` maps a collection onto.
     embedding_mean: tuple[float, ...] = Field(min_length=1)
     embedding_deviation: tuple[Annotated[float, Field(ge=0)], ...]
+    attributes: bool = False  # whether three attribute outputs follow the emotion logits
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
