@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ def encode_views(
         made.append(
             stored(
                 folder / f"{name}.f16", len(clips.sizes), np.float16,
-                lambda view=view: _encoded(clips, view or None, encode, progress),
+                partial(_encoded, clips, view or None, encode, progress),
             )
         )  # fmt: skip
     return made

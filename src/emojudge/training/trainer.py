@@ -265,10 +265,9 @@ class Trainer:
             )
         blank = np.zeros((len(self._validation.sizes), output_count(self._tasks)), dtype=np.float32)
         if self._settings.auxiliary:
-            known = ~np.isnan(self._train.auxiliary[:, :2]).all(
-                axis=0
-            )  # the speaker's, and one of the ticked
-            for name, there in zip(("gender", "secondary"), known, strict=True):
+            # The speaker's gender, and one of those ticked.
+            known = ~np.isnan(self._train.auxiliary)
+            for name, there in (("gender", known[:, 0].any()), ("secondary", known[:, 1].any())):
                 if getattr(self._settings.auxiliary, name) and not there:
                     raise TrainingError(
                         f"training.auxiliary.{name}", found="no item of which it is known", expected="some"
