@@ -8,7 +8,7 @@ REPEATS = 5
 
 
 def median_seconds(call: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
-    """The median time of REPEATS runs: of the wall, or by `time.process_time` of one core, whatever else runs."""
+    """The median time of REPEATS runs: by the wall, or by `time.process_time`, whatever else is running."""
     times = []
     for _ in range(REPEATS):
         at = clock()
