@@ -10,8 +10,8 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = (
-    "accuracy", "as_msp", "folds", "footprint", "full_size", "interrupted", "judge", "judge_speed", "prosody",
-    "report", "picture",
+    "accuracy", "as_msp", "coverage", "folds", "footprint", "full_size", "interrupted", "judge",
+    "judge_speed", "prosody", "report", "picture",
 )  # fmt: skip
 
 
@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, help="at most so many clips of an emotion in a split (as_msp)")
     parser.add_argument("--model", help="GGUF file or name (judge); large, tiny (full_size)")
     parser.add_argument("--limit", type=int, default=600, help="utterances of a split at most (judge)")
+    parser.add_argument("--threads", type=int, help="of a language model in this process (judge)")
     parser.add_argument("--ledger", type=Path, help="where answers are kept between runs (judge)")
     arguments = parser.parse_args()
     measured = importlib.import_module(f"benchmarks.{arguments.name}").run(arguments)

@@ -14,7 +14,8 @@ from emojudge.bundle.sessions import AcousticSession
 from emojudge.corpora import load_corpus
 from emojudge.corpora.splits import holdout
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, scores_in_order
-from emojudge.evaluation.metrics import ccc, confusion, expected_calibration_error, macro_f1, uar
+from emojudge.evaluation.metrics import ccc, confusion, macro_f1, uar
+from emojudge.evaluation.reliability import expected_calibration_error
 from emojudge.recognizer import Adapt, Recognizer
 from emojudge.records import Failure, Prediction, Utterance
 

@@ -42,6 +42,10 @@ class TrainingError(EmojudgeError):
     """A training that cannot go on, such as one whose loss is no longer a number."""
 
 
+class PredictionsError(EmojudgeError):
+    """A table of predictions or labels that cannot be read, or two that do not go together."""
+
+
 class ProviderError(EmojudgeError):
     """A language model that cannot be asked: an unknown name, no key, a missing or damaged model file."""
 

@@ -210,7 +210,7 @@ def test_attributes_are_tuned_by_ccc(model: Any, evidence: Make) -> None:
     outcomes = Ratings(
         [i.evidence for i in items], [i.attributes for i in items if i.attributes], [], "stated"
     )
-    assert outcomes.metric(outcomes.truth, outcomes.truth) == pytest.approx(1)
+    assert outcomes.figure(outcomes.truth, outcomes.truth) == pytest.approx(1)
 
 
 def test_too_few_items_are_refused(model: Any, evidence: Make) -> None:

@@ -16,12 +16,12 @@ from emojudge.challenge.tables import write_rows
 from emojudge.corpora.splits import position
 from emojudge.emotions import Emotion
 from emojudge.errors import AudioError
+from emojudge.evaluation.predictions import Predictions, Row
 from emojudge.judge.asking import Spending
 from emojudge.judge.bins import bins_of
 from emojudge.judge.evidence import evidence_of
 from emojudge.judge.judging import Judge
 from emojudge.judge.ledger import Ledger
-from emojudge.judge.predictions import Predictions, Row
 from emojudge.judge.prompt import Example
 from emojudge.judge.providers import load_provider
 from emojudge.judge.settings import Settings

@@ -6,14 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, SCALE_HALF, SCALE_MIDDLE
-from emojudge.evaluation.metrics import ccc, macro_f1
-from emojudge.evaluation.significance import Difference, Interval, Metric, bootstrap, paired_bootstrap
+from emojudge.evaluation.figures import ACCURACY, Figure, ccc, macro_f1, mean_ccc
+from emojudge.evaluation.significance import Difference, Interval, bootstrap, paired_bootstrap
 from emojudge.recipe import Task
 from emojudge.records import Utterance
 
 Values = NDArray[
     np.float32
 ]  # (items, 8) logits or (items, 3) attributes; NaN where there is nothing to go by
+
+_MACRO_F1 = macro_f1(len(EMOTIONS))
+_FIGURES: dict[Task, tuple[Figure, ...]] = {
+    "emotion": (_MACRO_F1, ACCURACY),
+    "attributes": (*map(ccc, range(len(ATTRIBUTES))), mean_ccc(len(ATTRIBUTES))),
+}
 
 
 def figures(items: list[Utterance], values: Values, task: Task) -> tuple[tuple[Interval, ...], int]:
@@ -24,7 +30,7 @@ def figures(items: list[Utterance], values: Values, task: Task) -> tuple[tuple[I
     right, given = truth([items[row] for row in rows], task), values[rows]
     predicted = given.argmax(axis=1) if task == "emotion" else given
     groups = speakers(items, rows)
-    return tuple(bootstrap(metric, right, predicted, groups=groups) for metric in _METRICS[task]), len(rows)
+    return tuple(bootstrap(figure, right, predicted, groups=groups) for figure in _FIGURES[task]), len(rows)
 
 
 def gain(items: list[Utterance], before: Values, after: Values) -> Difference | None:
@@ -34,7 +40,7 @@ def gain(items: list[Utterance], before: Values, after: Values) -> Difference | 
         return None
     right = truth([items[row] for row in rows], "emotion")
     pair = (values[rows].argmax(axis=1) for values in (before, after))
-    return paired_bootstrap(_f1, right, *pair, groups=speakers(items, rows))
+    return paired_bootstrap(_MACRO_F1, right, *pair, groups=speakers(items, rows))
 
 
 def speakers(items: list[Utterance], rows: NDArray[np.intp]) -> list[str]:
@@ -62,25 +68,3 @@ def truth(items: list[Utterance], task: Task) -> NDArray[Any]:
 def scaled(values: Values) -> Values:
     """Models' -1..1 as 1..7."""
     return np.asarray(SCALE_MIDDLE + SCALE_HALF * values, dtype=np.float32)
-
-
-def _f1(right: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    return macro_f1(right, predicted, len(EMOTIONS))
-
-
-def _accuracy(right: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    return float(np.mean(right == predicted))
-
-
-def _concordance(column: int) -> Metric:
-    return lambda right, predicted: ccc(right[:, column], predicted[:, column])
-
-
-def _mean_concordance(right: Values, predicted: Values) -> float:
-    return float(np.mean([ccc(right[:, c], predicted[:, c]) for c in range(len(ATTRIBUTES))]))
-
-
-_METRICS: dict[Task, tuple[Metric, ...]] = {
-    "emotion": (_f1, _accuracy),
-    "attributes": (*(_concordance(column) for column in range(len(ATTRIBUTES))), _mean_concordance),
-}

@@ -37,6 +37,14 @@ class Summary(StrEnum):
     JSON = "json"
 
 
+class Report(StrEnum):
+    """How an evaluation is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 class Tabular(StrEnum):
     """How a table of figures is written."""
 

@@ -59,7 +59,7 @@ def check(
     """
     from emojudge.corpora.check import check as look
 
-    with _warnings_said(), _shown() as progress:
+    with warnings_said(), _shown() as progress:
         findings = look(corpus, folder, deep=deep, progress=progress, **_options(columns))
     _print_findings(findings, _chosen(layout))
     faults = [finding for finding in findings if finding.level == "fault"]
@@ -149,7 +149,7 @@ def split(
 def _load(corpus: str, folder: Path, columns: list[str] | None) -> "list[Utterance]":
     from emojudge.corpora import load_corpus
 
-    with _warnings_said():
+    with warnings_said():
         return load_corpus(corpus, folder, **_options(columns))
 
 
@@ -170,7 +170,7 @@ def _options(columns: list[str] | None) -> dict[str, dict[str, str]]:
 
 
 @contextmanager
-def _warnings_said() -> Iterator[None]:
+def warnings_said() -> Iterator[None]:
     """What readers warn of becomes lines on stderr, as all else that is said."""
     import logging
 

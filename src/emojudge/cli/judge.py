@@ -17,7 +17,7 @@ from emojudge.cli.messages import count, say
 from emojudge.cli.progress import bar
 
 if TYPE_CHECKING:
-    from emojudge.judge.predictions import Row
+    from emojudge.evaluation.predictions import Row
     from emojudge.records import Verdict
 
     Judged = Iterator[tuple[Row, Verdict | None]]
@@ -93,7 +93,7 @@ def run(
     Exit codes: 0 all done, 1 some rows have no prediction (they are passed on), 2 nothing could begin.
     """
     from emojudge.cli.output import choose_format, opened
-    from emojudge.judge.predictions import Predictions
+    from emojudge.evaluation.predictions import Predictions
 
     chosen = choose_format(layout, output)
     table = Predictions(predictions, mapping(columns))
@@ -207,9 +207,9 @@ def tune(
     Everything is asked about once for each model and prompt, whatever the gate. Needs the extra 'train'.
     """
     from emojudge.cli.judge_tuning import labelled, make_judges
+    from emojudge.evaluation.labels import read_labels
+    from emojudge.evaluation.predictions import Predictions
     from emojudge.judge.gate import Gate
-    from emojudge.judge.labels import read_labels
-    from emojudge.judge.predictions import Predictions
     from emojudge.judge.tune import GATES
     from emojudge.judge.tuning import tune_judges
 

@@ -147,9 +147,9 @@ def make_judge(asked: Asked, bundle: "Bundle | None" = None) -> "Judge":
 def read_examples(path: Path) -> "list[Example]":
     """Correct predictions with their labels, from a table with a column 'label'."""
     from emojudge.errors import JudgeError
+    from emojudge.evaluation.labels import label_of, read_labels
+    from emojudge.evaluation.predictions import Predictions
     from emojudge.judge.examples import correct_predictions
-    from emojudge.judge.labels import label_of, read_labels
-    from emojudge.judge.predictions import Predictions
 
     labels = read_labels(path)
     pairs = []

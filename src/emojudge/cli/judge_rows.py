@@ -11,7 +11,7 @@ from emojudge.cli.choices import Format
 from emojudge.cli.messages import printable, say
 
 if TYPE_CHECKING:
-    from emojudge.judge.predictions import Row
+    from emojudge.evaluation.predictions import Row
     from emojudge.records import Evidence, Verdict
 
     Judged = Iterator[tuple[Row, Verdict | None]]
@@ -60,8 +60,8 @@ def check_scores(table: "Iterable[Row]", gate: str) -> None:
 
 def compare(seen: "list[tuple[str, Verdict]]", path: Path) -> None:
     """Say on stderr what refinement did to the utterances that have labels."""
+    from emojudge.evaluation.labels import label_of, read_labels
     from emojudge.judge.figures import changes_in_words, in_words, of_verdicts
-    from emojudge.judge.labels import label_of, read_labels
 
     labels = read_labels(path)
     pairs = [

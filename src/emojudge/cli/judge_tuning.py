@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from emojudge.cli.judge_options import Asked, Confidence, make_judge
 
 if TYPE_CHECKING:
+    from emojudge.evaluation.labels import Label
+    from emojudge.evaluation.predictions import Row
     from emojudge.judge.judging import Judge
-    from emojudge.judge.labels import Label
-    from emojudge.judge.predictions import Row
     from emojudge.judge.tuning import Labelled
     from emojudge.records import Evidence
 
@@ -45,7 +45,7 @@ def labelled(
     rows: "Sequence[Row]", labels: "Mapping[str, Label]", evidence: "Callable[[Row], Evidence | None]"
 ) -> "list[Labelled]":
     """The rows that have a prediction and a label, with the speaker that either table names."""
-    from emojudge.judge.labels import label_of
+    from emojudge.evaluation.labels import label_of
     from emojudge.judge.tuning import Labelled
 
     items = []

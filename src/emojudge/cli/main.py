@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from emojudge.cli.bundle import app as bundle_app
 from emojudge.cli.corpus import app as corpus_app
 from emojudge.cli.doctor import doctor
+from emojudge.cli.evaluate import app as evaluate_app
 from emojudge.cli.judge import app as judge_app
 from emojudge.cli.messages import say
 from emojudge.cli.predict import predict
@@ -81,6 +82,9 @@ app.command("submit")(submit)
 app.add_typer(corpus_app, name="corpus", help="Check, count and split a corpus.")
 app.add_typer(
     judge_app, name="judge", help="Let a language model check predictions; tune it; see its ledger."
+)
+app.add_typer(
+    evaluate_app, name="evaluate", help="Figures of predictions, with intervals, paired tests and slices."
 )
 app.add_typer(bundle_app, name="bundle", help="Show, verify or make a bundle of models.")
 

@@ -24,8 +24,8 @@ def of_verdicts(
         for column in (labels, [v.before for v in verdicts], [v.emotion for v in verdicts])
     )
     present = tuple(emotion for emotion in EMOTIONS if emotion in set(labels))
-    metric = Emotions([], [], [], "stated", present).metric
-    difference = paired_bootstrap(metric, truth, before, after, groups=groups)
+    figure = Emotions([], [], [], "stated", present).figure
+    difference = paired_bootstrap(figure, truth, before, after, groups=groups)
     sent = np.array([verdict.status != "passed" for verdict in verdicts])
     return {"macro_f1": as_dict(difference), **changes(truth, before, after, sent)}
 
@@ -59,8 +59,8 @@ def conflict_slice(
     truth, before = outcomes.truth[rows], outcomes.before[rows]
     return {
         **changes(truth, before, after[rows], sent[rows]),
-        "macro_f1_before": outcomes.metric(truth, before),
-        "macro_f1_after": outcomes.metric(truth, after[rows]),
+        "macro_f1_before": outcomes.figure(truth, before),
+        "macro_f1_after": outcomes.figure(truth, after[rows]),
         "sides": sides([outcomes.evidences[i] for i in rows], [outcomes.readings[i] for i in rows]),
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, Emotion
-from emojudge.evaluation.metrics import ccc, f1_scores
+from emojudge.evaluation.figures import Figure, macro_f1, mean_ccc
 from emojudge.judge.answer import Reading
 from emojudge.judge.decision import TOLD, Calibration, Decision, Source, distribution_of, spread
 from emojudge.judge.fitting import KINDS, fit_calibration
@@ -48,13 +48,14 @@ class Outcomes(Protocol):
     def after(self, decision: Decision, rows: Rows) -> NDArray[Any]:
         """What a fitted decision makes of these items, `(rows, ...)`."""
 
-    def metric(self, truth: NDArray[Any], predicted: NDArray[Any]) -> float:
-        """The figure that is to grow."""
+    @property
+    def figure(self) -> Figure:
+        """What is to grow."""
 
 
 @dataclass(frozen=True)
 class Emotions:
-    """Outcomes for emotions; the metric is macro-F1 over the labels of the task."""
+    """Outcomes for emotions; the figure is macro-F1 over the labels of the task."""
 
     evidences: Sequence[Evidence]
     labels: Sequence[Emotion]  # the true ones
@@ -144,14 +145,14 @@ class Emotions:
         told = np.where(np.isnan(own), spread(proposed, sure), own)
         return decision.apply(self.scores[rows], self.before[rows], proposed, sure, told)[0]
 
-    def metric(self, truth: NDArray[Any], predicted: NDArray[Any]) -> float:
-        wanted = [EMOTIONS.index(label) for label in self.classes]
-        return float(f1_scores(truth, predicted, len(EMOTIONS))[wanted].mean())
+    @cached_property
+    def figure(self) -> Figure:
+        return macro_f1(len(EMOTIONS), [EMOTIONS.index(label) for label in self.classes])
 
 
 @dataclass(frozen=True)
 class Ratings:
-    """Outcomes for attributes; the metric is the mean CCC of the three."""
+    """Outcomes for attributes; the figure is the mean CCC of the three."""
 
     evidences: Sequence[Evidence]
     labels: Sequence[Attributes]
@@ -216,8 +217,9 @@ class Ratings:
         moved = before + decision.weight * (self.moved[rows] - before)
         return np.where((sure >= decision.threshold)[:, None], moved, before)
 
-    def metric(self, truth: NDArray[Any], predicted: NDArray[Any]) -> float:
-        return float(np.mean([ccc(truth[:, i], predicted[:, i]) for i in range(len(ATTRIBUTES))]))
+    @property
+    def figure(self) -> Figure:
+        return mean_ccc(len(ATTRIBUTES))
 
 
 def step_counts(ratings: Ratings) -> dict[str, int]:

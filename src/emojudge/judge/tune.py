@@ -112,7 +112,7 @@ def tune(
         chosen.append(choice.name)
         after[test], sent[test] = search.apply(choice, train, test)
     difference = paired_bootstrap(
-        first.metric, first.truth, first.before, after, groups=groups, resamples=resamples, seed=seed
+        first.figure, first.truth, first.before, after, groups=groups, resamples=resamples, seed=seed
     )
     return Tuning(search.final(search.choose(everything)), after, sent, difference, tuple(chosen))
 
@@ -154,7 +154,7 @@ class _Search:
         ]
         order = np.concatenate([at[test] for _, test in splits])
         before, truth = first.before[rows][order], first.truth[rows][order]
-        best, best_value = Choice(), (first.metric(truth, before), 0)
+        best, best_value = Choice(), (first.figure(truth, before), 0)
         for index, candidate in enumerate(self.candidates):
             for decision in candidate.outcomes.decisions():
                 after = np.concatenate(
@@ -165,7 +165,7 @@ class _Search:
                 for gate, mask in zip(self.gates, masks, strict=True):
                     refined = _where(mask, after, before)
                     changes = int(np.count_nonzero(_differ(refined, before)))
-                    value = (first.metric(truth, refined), -changes)
+                    value = (first.figure(truth, refined), -changes)
                     if value > best_value:
                         best, best_value = Choice(index, gate, decision), value
         return best

@@ -1,12 +1,12 @@
 """What may happen to speech between a mouth and a file, applied at random to training audio."""
 
-import random
 import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emojudge.audio.augment import applied, reverberate
 from emojudge.audio.decode import SAMPLE_RATE
 
 ROOM_SHARE = 0.3  # of the clips get an artificial room
@@ -30,31 +30,16 @@ class Augmentation:
         """`(samples,)` to `(samples,)`, of another length where the speed was changed."""
         generator = np.random.default_rng(seed)
         samples = _room(samples, generator)
-        state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
-        random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002  audiomentations draws from the global generators
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                changed = self._chain(samples=samples, sample_rate=SAMPLE_RATE)
-        finally:
-            random.setstate(state)
-            np.random.set_state(numpy_state)  # noqa: NPY002
+        changed = applied(self._chain, samples, seed)
         clipped: NDArray[np.float32] = np.clip(changed, -1.0, 1.0).astype(np.float32)
         return clipped
 
 
 def _room(samples: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
-    """Convolve with noise that decays exponentially, the simplest model of a room's late reflections."""
-    from scipy.signal import fftconvolve
-
     if generator.random() >= ROOM_SHARE:
         return samples
-    length = int(generator.uniform(*ROOM_SECONDS) * SAMPLE_RATE)
-    tail = generator.standard_normal(length) * 10 ** (-3 * np.arange(length) / length)
-    tail *= 10 ** (-generator.uniform(*DIRECT_TO_REVERBERANT) / 20) / np.sqrt(np.sum(tail[1:] ** 2))
-    tail[0] = 1.0
-    return np.asarray(fftconvolve(samples, tail)[: len(samples)], dtype=np.float32)
+    noise = generator.standard_normal(int(generator.uniform(*ROOM_SECONDS) * SAMPLE_RATE))
+    return reverberate(samples, noise, generator.uniform(*DIRECT_TO_REVERBERANT))
 
 
 def _chain() -> Any:

@@ -56,7 +56,8 @@ def prior_shift(counts: Counts, prior: Mapping[Emotion, float] | None, power: fl
     learnt = (1.0 - power - tau) * np.log(known / known.sum())
     shares = np.array([1.0 if prior is None else prior[emotion] for emotion in EMOTIONS])
     shift: Counts = np.log(shares / shares.sum()) - learnt
-    return shift - shift.mean()  # a constant changes no probability
+    shift -= shift.mean()  # a constant changes no probability
+    return shift
 
 
 def balance(

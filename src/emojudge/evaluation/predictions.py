@@ -1,4 +1,4 @@
-"""Predictions of any recogniser, read from a table: what a judge needs of each row, and the row itself."""
+"""Predictions of any recogniser, read from a table: each row as it is, and the prediction in it."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -14,12 +14,14 @@ from emojudge.emotions import (
     ATTRIBUTES,
     EMOTIONS,
     LETTERS,
+    SCALE_MAX,
+    SCALE_MIN,
     Emotion,
     attributes_of,
     parse_emotion,
     scores_in_order,
 )
-from emojudge.errors import CorpusError, JudgeError
+from emojudge.errors import CorpusError, PredictionsError
 from emojudge.records import Attributes, Opinion, Prediction, Transcript, Utterance
 
 COLUMNS: dict[str, tuple[str, ...]] = {  # ours: the names looked for, whatever their case, first found first
@@ -72,18 +74,20 @@ class Predictions:
     Args:
         path: the table.
         columns: our name → the table's, for columns with other names.
+        scale: of the table's attributes, which become 1..7.
 
     Raises:
-        JudgeError: no such file, a mapping for an unknown name, or no column of emotions.
+        PredictionsError: no such file, a mapping for an unknown name, or no column of emotions.
     """
 
     path: Path
     columns: Mapping[str, str] = field(default_factory=dict)
+    scale: tuple[float, float] = (SCALE_MIN, SCALE_MAX)
 
     def __post_init__(self) -> None:
         if self.path.suffix.lower() not in SUFFIXES or not self.path.is_file():
             found = f"a {self.path.suffix or 'nameless'} file" if self.path.is_file() else "no such file"
-            raise JudgeError(
+            raise PredictionsError(
                 self.path, found=found, expected=f"a table of predictions ({', '.join(SUFFIXES)})"
             )
         for name in self.columns:
@@ -91,7 +95,9 @@ class Predictions:
                 near = get_close_matches(name, COLUMNS, n=1)
                 advice = f"Did you mean {near[0]!r}?" if near else ""
                 expected = f"one for {', '.join(COLUMNS)}"
-                raise JudgeError(self.path, found=f"a mapping for {name!r}", expected=expected, advice=advice)
+                raise PredictionsError(
+                    self.path, found=f"a mapping for {name!r}", expected=expected, advice=advice
+                )
 
     def __iter__(self) -> Iterator[Row]:
         """Rows as they are read. An id that is there twice gets its line's number."""
@@ -110,13 +116,13 @@ class Predictions:
                 seen.add(row.id)
                 yield row
         except CorpusError as error:
-            raise JudgeError(error.where, found=error.found, expected=error.expected) from error
+            raise PredictionsError(error.where, found=error.found, expected=error.expected) from error
 
     def _names(self, header: tuple[str, ...]) -> dict[str, str]:
         """Our name → the table's, for the columns that it has."""
         lost = [column for column in self.columns.values() if column not in header]
         if lost and self.path.suffix.lower() != ".jsonl":
-            raise JudgeError(
+            raise PredictionsError(
                 self.path, found=f"the columns {', '.join(header)}", expected=f"{lost[0]!r} among them"
             )
         by_lower = {column.strip().lower(): column for column in reversed(header)}
@@ -126,7 +132,7 @@ class Predictions:
             if present:
                 names.setdefault(name, present[0])
         if "emotion" not in names and "error" not in header:
-            raise JudgeError(
+            raise PredictionsError(
                 self.path,
                 found=f"the columns {', '.join(header)}",
                 expected="'emotion' among them",
@@ -149,7 +155,7 @@ class Predictions:
             fault = error.errors()[0]
             place = ".".join(str(part) for part in fault["loc"])
             return Row(line, cells, name, error=f"{self.path}:{line}: found {place}: {fault['msg']}")
-        except JudgeError as error:
+        except PredictionsError as error:
             return Row(line, cells, name, error=str(error))
 
     def _foreign(
@@ -165,10 +171,10 @@ class Predictions:
         emotion = parse_emotion(text.get("emotion", ""))
         if emotion is None:
             found = f"the emotion {text.get('emotion', '')!r}"
-            raise JudgeError(where, found=found, expected=f"one of {', '.join(EMOTIONS)}")
+            raise PredictionsError(where, found=found, expected=f"one of {', '.join(EMOTIONS)}")
         by_kind = {kind: _scores(where, cells, columns.get(kind, {})) for kind in _KINDS}
         scores = by_kind[""] or _from_one(where, emotion, text.get("score", ""))
-        attributes = _attributes(where, text)
+        attributes = _attributes(where, text, self.scale)
         transcript = None
         if text.get("transcript"):
             source = _text(cells.get("transcript_source")) or self.path.name
@@ -228,7 +234,9 @@ def _scores(
     known = {emotion: values.get(emotion) or 0.0 for emotion in EMOTIONS}
     total = math.fsum(known.values())
     if min(known.values()) < 0 or total <= 0:
-        raise JudgeError(where, found=f"scores {list(known.values())}", expected="probabilities, not logits")
+        raise PredictionsError(
+            where, found=f"scores {list(known.values())}", expected="probabilities, not logits"
+        )
     return {emotion: value / total for emotion, value in known.items()}
 
 
@@ -237,14 +245,19 @@ def _from_one(where: str, emotion: Emotion, score: str) -> dict[Emotion, float]:
     value = _number(where, "score", score)
     value = 1.0 if value is None else value
     if not 0 <= value <= 1:
-        raise JudgeError(where, found=f"the score {value}", expected="a probability from 0 to 1")
+        raise PredictionsError(where, found=f"the score {value}", expected="a probability from 0 to 1")
     rest = (1 - value) / (len(EMOTIONS) - 1)
     return {name: value if name == emotion else rest for name in EMOTIONS}
 
 
-def _attributes(where: str, text: Mapping[str, str]) -> Attributes | None:
+def _attributes(where: str, text: Mapping[str, str], scale: tuple[float, float]) -> Attributes | None:
     values = {name: _number(where, name, text.get(name, "")) for name in ATTRIBUTES}
-    return None if None in values.values() else Attributes.model_validate(values)
+    known = {name: value for name, value in values.items() if value is not None}
+    if len(known) < len(ATTRIBUTES):
+        return None
+    low, high = scale
+    width = (SCALE_MAX - SCALE_MIN) / (high - low)
+    return Attributes.model_validate({n: SCALE_MIN + (v - low) * width for n, v in known.items()})
 
 
 def _derived(scores: Mapping[Emotion, float]) -> Attributes:
@@ -267,7 +280,7 @@ def _number(where: str, name: str, cell: str) -> float | None:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise JudgeError(where, found=f"{name} = {cell!r}", expected="a number")
+        raise PredictionsError(where, found=f"{name} = {cell!r}", expected="a number")
     return value
 
 
