@@ -79,12 +79,13 @@ def reproduce(
 
     chosen = select(rows)
     with needing("train", "emojudge reproduce"):
-        from transformers.utils.logging import disable_progress_bar
+        from transformers.utils import logging
 
         from emojudge.challenge.refine import Options
         from emojudge.challenge.reproduce import Reproduction
         from emojudge.judge.settings import Settings
-    disable_progress_bar()  # of every model that is read or written; one bar is enough
+    # Those of every model that is read or written; one is enough.
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     name = judge or ("echo" if scale is Scale.TINY else None)
     asked = None
     if name is not None:
