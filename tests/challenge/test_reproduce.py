@@ -99,7 +99,7 @@ def test_what_is_done_is_not_done_again(corpus: Path, folder: Path, monkeypatch:
     def refuse(*_: object) -> None:
         raise AssertionError("trained or fitted again")
 
-    for name in ("train", "fit_fusion", "fit_ridge", "load_published"):
+    for name in ("train", "fuse", "load_published"):
         monkeypatch.setattr(module, name, refuse)
     code, printed = run(corpus, folder, *ROWS)
     assert (code, printed) == (0, json.loads((folder / "printed.json").read_text()))
