@@ -36,12 +36,11 @@ from emojudge.fusion.ridge import RidgeFusion, fit_ridge
 from emojudge.models.published import load_published
 from emojudge.recipe import Recipe, Task
 from emojudge.records import Modality, Utterance
-from emojudge.training.data import AudioData, Data
+from emojudge.training.data import AudioData, Data, Progress
 from emojudge.training.heldout import Run
 from emojudge.training.outputs import outputs
 from emojudge.training.run import MakeData, Split, train, weights_at
 from emojudge.training.steps import output_count
-from emojudge.training.trainer import Progress
 
 Scale = Literal["tiny", "full"]
 Fusion = LogisticFusion | RidgeFusion

@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -84,12 +85,8 @@ def encode_views(
     made = []
     for view in range(views):
         name = hashlib.sha256(json.dumps([key, view]).encode()).hexdigest()[:24]
-        made.append(
-            stored(
-                folder / f"{name}.f16", len(clips.sizes), np.float16,
-                lambda view=view: _encoded(clips, view or None, encode, progress),
-            )
-        )  # fmt: skip
+        make = partial(_encoded, clips, view or None, encode, progress)
+        made.append(stored(folder / f"{name}.f16", len(clips.sizes), np.float16, make))
     return made
 
 

@@ -264,15 +264,15 @@ class Trainer:
                 "training", found="no item in an epoch", expected="larger `repeat` or more data"
             )
         blank = np.zeros((len(self._validation.sizes), output_count(self._tasks)), dtype=np.float32)
-        if self._settings.auxiliary:
-            known = ~np.isnan(self._train.auxiliary[:, :2]).all(
-                axis=0
-            )  # the speaker's, and one of the ticked
-            for name, there in zip(("gender", "secondary"), known, strict=True):
-                if getattr(self._settings.auxiliary, name) and not there:
-                    raise TrainingError(
-                        f"training.auxiliary.{name}", found="no item of which it is known", expected="some"
-                    )
+        for name, column in (
+            ("gender", 0),
+            ("secondary", 1),
+        ):  # the speaker's; one of the ticked stands for all
+            wanted = self._settings.auxiliary and getattr(self._settings.auxiliary, name)
+            if wanted and np.isnan(self._train.auxiliary[:, column]).all():
+                raise TrainingError(
+                    f"training.auxiliary.{name}", found="no item of which it is known", expected="some"
+                )
         figures = validation_metrics(blank, self._validation, self._tasks)
         if self._settings.select not in (*figures, "last"):
             raise TrainingError(
