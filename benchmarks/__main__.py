@@ -10,9 +10,8 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = (
-    "accuracy", "as_msp", "coverage", "folds", "footprint", "full_size", "judge", "judge_speed", "prosody",
-    "report",
-    "picture",
+    "accuracy", "as_msp", "coverage", "folds", "footprint", "full_size", "interrupted", "judge",
+    "judge_speed", "picture", "prosody", "report",
 )  # fmt: skip
 
 
@@ -20,7 +19,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--corpora", type=Path, help="folder that holds emodb, ravdess, nemo …")
-    parser.add_argument("--weights", type=Path, help="folder that holds pre-trained encoders (folds)")
+    parser.add_argument(
+        "--weights", type=Path, help="folder that holds pre-trained encoders (folds, interrupted)"
+    )
     parser.add_argument("--bundle", type=Path, help="a bundle instead of the embedded one")
     parser.add_argument("--output", type=Path, help="folder to write MSP-Podcast's layout to (as_msp)")
     parser.add_argument("--release", default="challenge", help="whose layout it is: 1.6 ... 2.0 (as_msp)")

@@ -72,7 +72,7 @@ class Wav2Vec2Backbone(nn.Module):
     def freeze(self, layers: int) -> None:
         """Stop training the convolutional front-end and the first `layers` transformer layers."""
         # Not `requires_grad_` alone: in training mode it would still carry gradients back to the waveform.
-        # `freeze_feature_encoder` calls it too, but not all of these encoders have that.
+        # This is what `freeze_feature_encoder` calls, which not all of these encoders have.
         self.encoder.feature_extractor._freeze_parameters()
         if layers:
             self.encoder.feature_projection.requires_grad_(False)

@@ -85,8 +85,12 @@ def encode_views(
     made = []
     for view in range(views):
         name = hashlib.sha256(json.dumps([key, view]).encode()).hexdigest()[:24]
-        make = partial(_encoded, clips, view or None, encode, progress)
-        made.append(stored(folder / f"{name}.f16", len(clips.sizes), np.float16, make))
+        made.append(
+            stored(
+                folder / f"{name}.f16", len(clips.sizes), np.float16,
+                partial(_encoded, clips, view or None, encode, progress),
+            )
+        )  # fmt: skip
     return made
 
 

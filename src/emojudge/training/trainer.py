@@ -264,15 +264,14 @@ class Trainer:
                 "training", found="no item in an epoch", expected="larger `repeat` or more data"
             )
         blank = np.zeros((len(self._validation.sizes), output_count(self._tasks)), dtype=np.float32)
-        for name, column in (
-            ("gender", 0),
-            ("secondary", 1),
-        ):  # the speaker's; one of the ticked stands for all
-            wanted = self._settings.auxiliary and getattr(self._settings.auxiliary, name)
-            if wanted and np.isnan(self._train.auxiliary[:, column]).all():
-                raise TrainingError(
-                    f"training.auxiliary.{name}", found="no item of which it is known", expected="some"
-                )
+        if self._settings.auxiliary:
+            # The speaker's gender, and one of those ticked.
+            known = ~np.isnan(self._train.auxiliary)
+            for name, there in (("gender", known[:, 0].any()), ("secondary", known[:, 1].any())):
+                if getattr(self._settings.auxiliary, name) and not there:
+                    raise TrainingError(
+                        f"training.auxiliary.{name}", found="no item of which it is known", expected="some"
+                    )
         figures = validation_metrics(blank, self._validation, self._tasks)
         if self._settings.select not in (*figures, "last"):
             raise TrainingError(
