@@ -2,13 +2,10 @@
 
 import argparse
 import importlib
-import json
-import platform
-import subprocess
-from datetime import date
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+from benchmarks.keeping import keep
+
 NAMES = (
     "accuracy", "as_msp", "coverage", "folds", "footprint", "full_size", "interrupted", "judge",
     "judge_speed", "picture", "prosody", "report",
@@ -35,20 +32,8 @@ def main() -> None:
     parser.add_argument("--ledger", type=Path, help="where answers are kept between runs (judge)")
     arguments = parser.parse_args()
     measured = importlib.import_module(f"benchmarks.{arguments.name}").run(arguments)
-    if measured is None:
-        return
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    about = {
-        "date": date.today().isoformat(),
-        "commit": commit.stdout.strip(),
-        "processor": platform.machine(),
-    }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{arguments.name}.json").write_text(
-        json.dumps({**about, "figures": measured}, indent=1) + "\n"
-    )
+    if measured is not None:
+        keep(arguments.name, measured)
 
 
 main()

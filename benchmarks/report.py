@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import card
+from benchmarks import card, judge_tables
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
         "Times depend on the machine (2 cores here). RAVDESS and nEMO were never trained on and no setting was "
         "chosen by comparing figures on them; the notes say how often they were looked at.",
         "",
-        *_table([*rows, *_full_size(figures.get("full_size", {}))]),
+        *_table([*rows, *_judge_rows(figures), *_full_size(figures.get("full_size", {}))]),
         "",
         "`DIR` holds the corpora, `WEIGHTS` the pre-trained encoders. Measured: " + "; ".join(when) + ".",
         "",
@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         "alone or deviations alone. What is lost between a recording as it comes and `--adapt` is a shift of the "
         "features between collections that one recording does not show.",
         "",
+        *judge_tables.section(figures),
         "## Confusions",
         "",
         *_confusions(figures["accuracy"]),
@@ -136,6 +137,35 @@ def _interrupted(trainings: dict[str, Any]) -> list[Row]:
             f"{name} on real speech, {f['steps']} steps, killed after steps {kills}: metrics and parameters"
         )
         rows.append(Row(what, "the same" if same else "others", "the same", same, command))
+    return rows
+
+
+def _judge_rows(figures: dict[str, Any]) -> list[Row]:
+    measure = "`python -m benchmarks {}`"
+    rows = []
+    if "judge_speed" in figures:
+        f, command = figures["judge_speed"], measure.format("judge_speed")
+        asked, known, (few, many) = f["asked"], f["from_ledger"], f["peak_mb"].values()
+        rate, bar = asked["per_second"], f["bar"]
+        rows += [
+            Row("10,000 utterances through `echo`, a second", f"{rate:.0f}", f"≥ {bar:.0f}", rate >= bar, command),
+            Row("the same from the ledger", f"{known['per_second']:.0f}", "reported", None, command),
+            Row("peak memory of 2,000 and of 20,000", f"{few:.0f} and {many:.0f} MB", "flat", many < 1.05 * few, command),
+        ]  # fmt: skip
+    if "prosody" in figures:
+        f = figures["prosody"]
+        command = measure.format("prosody --corpora DIR")
+        rate = f["times_real_time_clip_by_clip"]
+        rows.append(
+            Row("voice measured on one core, times real time", f"{rate:.0f}", f"≥ {f['bar']:.0f}", f["met"], command)
+        )  # fmt: skip
+    for name, f in figures.get("batches", {}).items():
+        if name == "server":
+            continue
+        kills = {"killed_client": "client killed three times", "killed_server": "server killed once"}[name]
+        what = f"{f['requests']} requests by OGX's Batch API, {kills}"
+        found = f"{f['with_text']} answers, {f['failed']} faults, {f['more_than_once']} asked twice"
+        rows.append(Row(what, found, "all", f["passed"], "`python -m benchmarks.batches`"))
     return rows
 
 
