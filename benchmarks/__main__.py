@@ -11,7 +11,7 @@ from pathlib import Path
 RESULTS = Path(__file__).parent / "results"
 NAMES = (
     "accuracy", "as_msp", "coverage", "folds", "footprint", "judge", "judge_speed", "prosody", "report",
-    "picture",
+    "picture", "stress",
 )  # fmt: skip
 
 
@@ -21,10 +21,14 @@ def main() -> None:
     parser.add_argument("--corpora", type=Path, help="folder that holds emodb, ravdess, nemo …")
     parser.add_argument("--weights", type=Path, help="folder that holds pre-trained encoders (folds)")
     parser.add_argument("--bundle", type=Path, help="a bundle instead of the embedded one")
-    parser.add_argument("--output", type=Path, help="folder to write MSP-Podcast's layout to (as_msp)")
+    parser.add_argument(
+        "--output", type=Path, help="folder to write to (as_msp), to keep predictions in (stress)"
+    )
     parser.add_argument("--release", default="challenge", help="whose layout it is: 1.6 ... 2.0 (as_msp)")
     parser.add_argument("--names", nargs="+", help="which of the corpora, by folder; default: all (as_msp)")
-    parser.add_argument("--most", type=int, help="at most so many clips of an emotion in a split (as_msp)")
+    parser.add_argument(
+        "--most", type=int, help="clips at most: of an emotion in a split (as_msp), changed (stress)"
+    )
     parser.add_argument("--model", help="a GGUF file, or another language model by name (judge)")
     parser.add_argument("--limit", type=int, default=600, help="utterances of a split at most (judge)")
     parser.add_argument("--ledger", type=Path, help="where answers are kept between runs (judge)")
