@@ -10,8 +10,8 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = (
-    "accuracy", "as_msp", "coverage", "folds", "footprint", "judge", "judge_speed", "prosody", "report",
-    "picture", "stress",
+    "accuracy", "as_msp", "coverage", "folds", "footprint", "full_size", "judge", "judge_speed", "prosody",
+    "report", "picture", "stress",
 )  # fmt: skip
 
 
@@ -29,8 +29,9 @@ def main() -> None:
     parser.add_argument(
         "--most", type=int, help="clips at most: of an emotion in a split (as_msp), changed (stress)"
     )
-    parser.add_argument("--model", help="a GGUF file, or another language model by name (judge)")
+    parser.add_argument("--model", help="GGUF file or name (judge); large, tiny (full_size)")
     parser.add_argument("--limit", type=int, default=600, help="utterances of a split at most (judge)")
+    parser.add_argument("--threads", type=int, help="of a language model in this process (judge)")
     parser.add_argument("--ledger", type=Path, help="where answers are kept between runs (judge)")
     arguments = parser.parse_args()
     measured = importlib.import_module(f"benchmarks.{arguments.name}").run(arguments)

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from emojudge.emotions import EMOTIONS, Emotion
 from emojudge.errors import RecipeError
 from emojudge.records import Modality
 
@@ -43,6 +44,16 @@ class Source(Section):
     views: int = Field(default=1, ge=1)
 
 
+class LoraSettings(Section):
+    """Low-rank adapters, in the place of training the encoder itself."""
+
+    rank: int = Field(default=8, ge=1)
+    alpha: int = Field(default=16, ge=1)  # the adapters' product counts alpha / rank
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    # Projections by their last name; queries and values, as the encoders here call them.
+    targets: tuple[str, ...] = Field(default=("q_proj", "v_proj", "query", "value"), min_length=1)
+
+
 class BackboneSettings(Section):
     """The encoder: a registered kind, and the folder or Hub name of its weights."""
 
@@ -51,6 +62,7 @@ class BackboneSettings(Section):
     layers: int | None = Field(default=None, ge=1)  # keep this many transformer layers; None: all
     frozen_layers: int = Field(default=0, ge=0)  # front-end and this many layers are not trained
     last: int = Field(default=1, ge=1)  # hidden states of this many last layers, side by side
+    lora: LoraSettings | None = None  # train adapters above the frozen layers, and nothing else of it
     # Whisper alone: dB under the spectrogram's loudest bin that are kept; None: 80, as it was trained.
     dynamic_range_db: float | None = Field(default=None, gt=0)
 
@@ -61,6 +73,8 @@ class AcousticSettings(Section):
     backbone: BackboneSettings
     # "corpus": one mean and deviation over the training split (the paper); "utterance": each its own.
     normalisation: Literal["corpus", "utterance"] = "corpus"
+    # Sum the hidden states of the backbone's `last` layers by learnt weights instead of side by side.
+    layer_weights: bool = False
     attention_penalty: float = Field(default=1e-4, ge=0)
     head_width: int = Field(default=1024, ge=1)
     head_layers: int = Field(default=2, ge=1)
@@ -92,6 +106,20 @@ class LearningRates(Section):
     head: float = Field(default=1e-5, ge=0)
 
 
+class MixupSettings(Section):
+    """Mixtures of two items' features before the head, and of their targets."""
+
+    p: float = Field(default=0.3, gt=0, le=1)  # probability that a batch is mixed
+    beta: float = Field(default=0.2, gt=0)  # shares are drawn from Beta(beta, beta): small is near to 0 or 1
+
+
+class VectorScaling(Section):
+    """The VS loss: margins for rare emotions. gamma 0, tau 1 is the logit-adjusted loss."""
+
+    gamma: float = Field(default=0.3, ge=0)
+    tau: float = Field(default=1.0, ge=0)
+
+
 class TrainingSettings(Section):
     epochs: int = Field(default=30, ge=1)
     batch_size: int = Field(default=32, ge=1)  # items per optimiser step
@@ -103,6 +131,15 @@ class TrainingSettings(Section):
     max_gradient_norm: float | None = Field(default=1.0, gt=0)
     focal_gamma: float = Field(default=2.0, ge=0)
     class_weights: float = Field(default=1.0, ge=0, le=1)  # (N / (classes · count)) to this power
+    vector_scaling: VectorScaling | None = None
+    # How common the emotions are where the model will be used; its logits are then for that. A test set that
+    # was balanced by construction is "uniform".
+    known_prior: Literal["uniform"] | dict[Emotion, float] | None = None
+    # An epoch takes of every emotion as many items as the rarest has, others each time.
+    balanced: bool = False
+    # Share of the items whose votes for the commonest emotion are dropped, where they have votes for others.
+    annotation_dropout: float = Field(default=0.0, ge=0, lt=1)
+    mixup: MixupSettings | None = None
     attributes_weight: float = Field(default=1.0, ge=0)
     whole_batch_ccc: bool = True  # CCC over the whole batch also when it is accumulated
     # The validation figure whose best epoch is kept: "mean" is of the two others, for models of both tasks;
@@ -111,7 +148,10 @@ class TrainingSettings(Section):
     patience: int | None = Field(default=None, ge=1)  # epochs without a better validation
     # Validate and keep an exponential moving average of the weights over the steps; 0.99 averages about 100.
     weight_average: float | None = Field(default=None, gt=0, lt=1)
-    precision: Literal["float32", "bfloat16"] = "float32"
+    # Of the forward pass. float16 scales the loss, and leaves out steps whose gradients overflow even so.
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    # Keep no hidden states for the backward pass but one per layer; the others are computed again.
+    gradient_checkpointing: bool = False
     checkpoint_every: int = Field(default=200, ge=1)  # steps
     seed: int = Field(default=7, ge=0)
 
@@ -150,6 +190,18 @@ class Recipe(Section):
             raise ValueError(f"a section {wanted!r}, for the modality {self.modality!r}")
         if len(set(self.tasks)) < len(self.tasks):
             raise ValueError(f"each task once, not {list(self.tasks)}")
+        acoustic = self.acoustic if self.modality == "audio" else None
+        if acoustic and acoustic.layer_weights and acoustic.backbone.last < 2:
+            raise ValueError("backbone.last of at least 2, to have layers to weigh")
+        prior = self.training.known_prior
+        if isinstance(prior, dict) and (set(prior) != set(EMOTIONS) or min(prior.values()) <= 0):
+            raise ValueError(
+                "a share above 0 of each emotion in training.known_prior: " + ", ".join(EMOTIONS)
+            )
+        of_emotion = ("vector_scaling", "known_prior", "balanced", "annotation_dropout")
+        idle = [name for name in of_emotion if getattr(self.training, name)]
+        if idle and "emotion" not in self.tasks:
+            raise ValueError(f"the task 'emotion', for training.{idle[0]}")
         needed = {"macro_f1": {"emotion"}, "ccc": {"attributes"}, "mean": {"emotion", "attributes"}}
         missing = needed.get(self.training.select, set()) - set(self.tasks)
         if missing:

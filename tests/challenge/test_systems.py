@@ -23,7 +23,6 @@ def test_a_row_fits_its_recipes_and_its_table(system):
             assert made.training.select == {"emotion": "macro_f1", "attributes": "ccc"}[system.task]
             assert [source.labels for source in made.data] == ["consensus"]
     assert all(len(figures) == len(FIGURES[system.task]) for figures in system.paper.values())
-    assert bool(system.absent) == (system.audio is None)
 
 
 def test_recipes_of_a_table_differ_in_the_backbone_alone():

@@ -134,6 +134,21 @@ def test_a_row_without_its_recording_does_not_lose_the_others(calls: Path, spool
     assert ids(gather(["calls/table.csv"], spool)) == ["gone.wav", "a.wav"]
 
 
+def test_a_row_that_cannot_be_used_fails_in_its_place(calls: Path, spool: Path) -> None:
+    rows = "id,text,gender\none,hm,f\ntwo,hm,robot\none,again,\nthree,hm,\n"
+    (calls / "m.csv").write_text(rows)
+    inputs = gather(["calls/m.csv"], spool)
+    assert ids(inputs) == ["one", "calls/m.csv:3", "calls/m.csv:4", "three"]
+    gender, twice = failures(inputs)
+    assert "the gender 'robot'" in gender
+    assert "which line 2 has too" in twice
+
+
+def test_labels_of_no_emotion_do_not_stop_a_prediction(calls: Path, spool: Path) -> None:
+    (calls / "m.csv").write_text("text,emotion\nhm,meh\n")
+    assert ids(gather(["calls/m.csv"], spool)) == ["m:2"]
+
+
 def test_ids_of_several_manifests_do_not_clash(calls: Path, spool: Path) -> None:
     for name in ("one", "two"):
         (calls / f"{name}.csv").write_text("file\na.wav\n")

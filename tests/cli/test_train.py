@@ -65,7 +65,7 @@ def test_a_training_gives_its_figures_and_goes_on_where_it_was(run: Run, place: 
     assert again.exit_code == 0
     assert "step" not in again.stderr  # it had come to its end
     assert dict(line.split() for line in again.stdout.splitlines()) == {
-        name: f"{value:.4f}" for name, value in metrics.items()
+        name: f"{value:.4f}" if isinstance(value, float) else str(value) for name, value in metrics.items()
     }
 
 
@@ -109,3 +109,27 @@ app({[str(argument) for argument in arguments(place)]!r})
     assert "pip install 'emojudge[train]'" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (place / "run").exists()
+
+
+def test_a_dry_run_measures_and_keeps_nothing(run: Run, place: Path, weights: Path) -> None:
+    before = sorted(place.rglob("*"))
+    dry = ("train", place / "recipe.yaml", "--data", place / "data", "--weights", weights, "--dry-run")
+    result = run(*dry)
+    assert result.exit_code == 0, result.stderr
+    assert sorted(place.rglob("*")) == before
+    told = json.loads(result.stdout)
+    assert (told["train_items"], told["validation_items"]) == (48, 12)
+    assert (told["items_per_epoch"], told["steps_per_epoch"], told["steps"]) == (48, 3, 6)
+    assert told["parameters"] == told["trained_parameters"] > 1000
+    assert told["state_mb"] == pytest.approx(16 * told["parameters"] / 1e6)  # weight, gradient, two moments
+    assert told["peak_mb"] > told["state_mb"]
+    in_all = 6 * told["seconds_per_step"] + 2 * told["validation_seconds"]
+    assert told["total_seconds"] == pytest.approx(in_all)
+    table = run(*dry, "--format", "table").stdout
+    assert dict(line.split() for line in table.splitlines()).keys() == told.keys()
+
+
+def test_a_training_without_a_run_folder_is_refused(run: Run, place: Path) -> None:
+    result = run("train", place / "recipe.yaml", "--data", place / "data")
+    assert result.exit_code == 2
+    assert "--output" in result.stderr

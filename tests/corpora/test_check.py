@@ -229,6 +229,15 @@ def test_a_table_names_all_recordings_that_are_missing(tmp_path: Path) -> None:
     }
 
 
+def test_a_table_names_all_rows_that_cannot_be_used(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("id,text,emotion,gender\none,hm,sad,robot\ntwo,hm,sad,\ntwo,hm,sad,\n")
+    rows = found(table, name="table")["unusable row"]
+    assert len(rows) == 2
+    assert rows[0].startswith(f"{table}:2: ")
+    assert rows[1].startswith(f"{table}:4: ")
+
+
 def test_speakers_that_a_corpus_shares_by_its_nature_are_noted(tmp_path: Path) -> None:
     row = "Utterance,Speaker,Emotion,Dialogue_ID,Utterance_ID\nhm,Anna,joy,0,0\n"
     for split in ("train", "dev", "test"):

@@ -10,8 +10,11 @@ from transformers import AutoModel, HubertConfig, HubertModel, WavLMConfig, WavL
 
 from emojudge.errors import RecipeError  # noqa: E402
 from emojudge.models.backbones import load_backbone  # noqa: E402
+from emojudge.models.pretrained import checkpoint_gradients  # noqa: E402
 from emojudge.models.wav2vec2 import MaskedGroupNorm, Wav2Vec2Backbone  # noqa: E402
+from emojudge.models.whisper import WhisperBackbone  # noqa: E402
 from emojudge.recipe import BackboneSettings  # noqa: E402
+from tests.models.conftest import encoder_config  # noqa: E402
 
 TINY = {
     "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 16,
@@ -116,6 +119,39 @@ def test_training_mode_drops_no_stretches_of_time():
     """SpecAugment of transformers draws from numpy's global generator, which no checkpoint keeps."""
     backbone = Wav2Vec2Backbone.from_config(HubertConfig(**TINY, mask_time_prob=0.9, mask_time_length=2))
     assert not backbone.encoder.config.apply_spec_augment
+
+
+@pytest.mark.parametrize("kind", ["wavlm-group", "wavlm-layer", "hubert-layer", "whisper"])
+def test_gradient_checkpointing_gives_the_same_gradients(kind: str):
+    """With dropout on: what is computed again must draw the same numbers; and it is computed again."""
+    make = WhisperBackbone if kind == "whisper" else Wav2Vec2Backbone.from_config
+    slopes, passes = [], []
+    for checkpointed in (False, True):
+        torch.manual_seed(0)
+        backbone = make(encoder_config(kind)).train()
+        backbone.encoder.config.layerdrop = 0.0
+        backbone.freeze(0)
+        if checkpointed:
+            checkpoint_gradients(backbone)
+        layers = getattr(backbone.encoder, "encoder", backbone.encoder).layers
+        counted = [0]
+        first = next(m for m in layers[-1].modules() if isinstance(m, torch.nn.LayerNorm))
+        first.register_forward_pre_hook(lambda *_, counted=counted: counted.__setitem__(0, counted[0] + 1))
+        torch.manual_seed(1)
+        hidden = backbone(torch.randn(2, 6000) * 0.1, torch.tensor([6000, 4100]))
+        hidden.square().sum().backward()
+        slopes.append({name: p.grad for name, p in backbone.named_parameters() if p.grad is not None})
+        passes.append(counted[0])
+    assert passes == [1, 2]
+    assert slopes[0].keys() == slopes[1].keys()
+    assert any(slope.abs().max() > 1e-3 for slope in slopes[0].values())
+    for name, slope in slopes[0].items():
+        torch.testing.assert_close(slopes[1][name], slope, atol=1e-5, rtol=1e-4, msg=name)
+
+
+def test_gradient_checkpointing_needs_an_encoder():
+    with pytest.raises(RecipeError, match=r"training\.gradient_checkpointing: found an encoder that cannot"):
+        checkpoint_gradients(torch.nn.Linear(2, 2))
 
 
 def test_a_dynamic_range_is_whispers_alone(wavlm: Path):

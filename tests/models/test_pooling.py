@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 
 from emojudge.models.padding import length_mask  # noqa: E402
-from emojudge.models.pooling import AttentiveStatisticsPooling  # noqa: E402
+from emojudge.models.pooling import AttentiveStatisticsPooling, LayerWeights  # noqa: E402
 
 
 def reference(hidden: np.ndarray, pooling: AttentiveStatisticsPooling) -> np.ndarray:
@@ -78,3 +78,19 @@ def test_penalty_is_the_sum_of_squares_of_the_attention_parameters():
     pooling.penalty().backward()
     torch.optim.SGD(pooling.parameters(), lr=0.1).step()
     assert pooling.penalty().item() == pytest.approx(before * 0.64, rel=1e-5)  # 0.8² in both
+
+
+def test_layer_weights_are_a_softmax_over_layers():
+    """Layer by layer in float64; fresh, it is the layers' mean."""
+    torch.manual_seed(0)
+    weights = LayerWeights(3).double()
+    states = [torch.randn(2, 5, 4, dtype=torch.float64) for _ in range(3)]
+    beside = torch.cat(states, dim=2)
+    torch.testing.assert_close(weights(beside), torch.stack(states).mean(dim=0))
+    with torch.no_grad():
+        weights.logits.copy_(torch.tensor([0.5, -1.0, 2.0]))
+    powers = np.exp([0.5, -1.0, 2.0])
+    expected = sum(p * s.numpy() for p, s in zip(powers / powers.sum(), states, strict=True))
+    np.testing.assert_allclose(weights(beside).detach().numpy(), expected, atol=1e-12)
+    weights(beside).square().sum().backward()
+    assert (weights.logits.grad != 0).all()

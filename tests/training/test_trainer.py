@@ -363,3 +363,116 @@ def test_the_emotion_of_votes_is_the_one_with_the_most():
     outputs = np.eye(8, dtype=np.float32)[[1, 7, 3, 7]]
     figures = validation_metrics(outputs, data, ("emotion",))
     assert figures == {"macro_f1": pytest.approx(1.0), "uar": pytest.approx(1.0)}
+
+
+# --------------------------------------------------------------------------------------------------- float16
+
+
+def test_float16_goes_where_float32_goes(tmp_path: Path):
+    """Scaling, clipping, penalty and step together: the weights after some steps are nearly the same."""
+    ends = []
+    for precision in ("float32", "float16"):
+        data = Points(40, 0)
+        rates = LearningRates(encoder=0.002, head=0.002)
+        chosen = TrainingSettings(
+            epochs=2, batch_size=8, learning_rates=rates, select="last", precision=precision
+        )
+        folder = tmp_path / precision
+        made = Trainer(Toy(), chosen, ("emotion",), data, np.ones(40), Points(24, 1), folder, 0.1)
+        made.run()
+        ends.append(torch.cat([p.detach().flatten() for p in made.model.parameters()]))
+    start = torch.cat([p.detach().flatten() for p in Toy().parameters()])
+    moved = ends[0] - start
+    assert (ends[1] - ends[0]).norm() < 0.1 * moved.norm()
+    assert rows(tmp_path / "float16")[-1]["skipped"] == "0"
+    assert "skipped" not in rows(tmp_path / "float32")[-1]
+
+
+def test_gradients_are_unscaled_before_they_are_clipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    norms: dict[str, list[float]] = {"float32": [], "float16": []}
+    real = torch.nn.utils.clip_grad_norm_
+    for precision, kept in norms.items():
+
+        def watched(parameters, limit, kept=kept):
+            kept.append(float(real(parameters, limit)))
+
+        monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", watched)
+        trainer(tmp_path / precision, epochs=1, precision=precision).run()
+    np.testing.assert_allclose(norms["float16"], norms["float32"], rtol=0.05)
+
+
+def test_an_overflow_skips_its_step_and_is_counted(tmp_path: Path):
+    made = trainer(tmp_path, epochs=1, precision="float16", weight_average=0.5, select="last")
+    steps = len(made._batches(0))
+    made._scaler = torch.amp.GradScaler("cpu", init_scale=2.0**60)  # the first ones overflow for certain
+    before = made.model.head.weight.detach().clone()
+    moved: list[bool] = []
+
+    def watch(*_: object) -> None:
+        moved.append(not torch.equal(made.model.head.weight, before))
+
+    made.run(watch)
+    skipped = int(float(rows(tmp_path)[-1]["skipped"]))
+    assert skipped == steps == 5
+    assert moved == [False] * 5
+    assert int(made._average.n_averaged) == 0  # what was not stepped is not averaged
+
+
+def test_a_float16_training_goes_on_with_its_scale(tmp_path: Path):
+    class Stop(Exception):
+        pass
+
+    def stop(done: int, *_: object) -> None:
+        if done == 7:
+            raise Stop
+
+    def begin(folder: Path) -> Trainer:
+        made = trainer(folder, epochs=3, precision="float16", checkpoint_every=1)
+        made._scaler = torch.amp.GradScaler("cpu", init_scale=2.0**52, growth_interval=3)
+        return made
+
+    straight = begin(tmp_path / "straight")
+    straight.run()
+    with pytest.raises(Stop):
+        begin(tmp_path / "broken").run(stop)
+    again = trainer(tmp_path / "broken", epochs=3, precision="float16", checkpoint_every=1)
+    again._scaler = torch.amp.GradScaler("cpu", growth_interval=3)
+    again.run()
+    for one, other in zip(rows(tmp_path / "straight"), rows(tmp_path / "broken"), strict=True):
+        assert {**one, "seconds": ""} == {**other, "seconds": ""}
+    assert again._scaler.state_dict() == straight._scaler.state_dict()
+    assert float(rows(tmp_path / "broken")[-1]["skipped"]) > 0
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_a_loss_of_nan_stops_in_every_precision(tmp_path: Path, precision: str):
+    data = Points(40, 0)
+    data.values[:] = np.nan
+    with pytest.raises(TrainingError, match="a loss of nan"):
+        trainer(tmp_path, train=data, precision=precision).run()
+
+
+def test_gradients_that_overflow_at_every_scale_stop(tmp_path: Path):
+    """The loss is a number, its gradient never: without a look, a training of nothing but skipped steps."""
+    made = trainer(tmp_path, epochs=20, precision="float16")
+    made.model.head.weight.register_hook(lambda gradient: gradient * torch.inf)
+    with pytest.raises(TrainingError, match="at whatever scale"):
+        made.run()
+    assert made._position.skipped < 40
+
+
+def test_a_known_prior_is_in_what_is_validated_and_kept(tmp_path: Path):
+    """The kept parameters alone give what the validation saw: the prior went into the last bias."""
+    Toy.output_layer = property(lambda self: self.head)  # as the models have it
+    made = trainer(tmp_path, epochs=1, known_prior="uniform", class_weights=0.0, weight_average=0.9)
+    data = Points(24, 1)
+    shift = made._shift
+    made.run()
+    seen = made.predict(data)  # the averaged weights' own outputs
+    model = Toy()
+    model.load_state_dict(load_checkpoint(tmp_path / "best.safetensors")[0])
+    outputs = np.concatenate(
+        [model(torch.full((1, 1), float(v)), torch.tensor([1])).detach().numpy() for v in data.values]
+    )
+    np.testing.assert_allclose(outputs, seen + shift, atol=1e-5)
+    assert np.abs(shift).max() > 0.1

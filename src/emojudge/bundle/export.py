@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from emojudge.audio.decode import SAMPLE_RATE
 from emojudge.models.acoustic import AcousticModel
 from emojudge.models.linguistic import LinguisticModel
+from emojudge.models.lora import merge_lora
 from emojudge.models.whisper import WhisperBackbone
 
 OPSET = 18
@@ -34,6 +35,7 @@ def export_acoustic(
         half: store weights as float16, computed in float32: half the size, no other speed.
     """
     model = copy.deepcopy(model).eval().cpu()
+    merge_lora(model)
     if isinstance(model.backbone, WhisperBackbone):
         model.backbone.shorten(longest_seconds)
     seconds = torch.randn(2, 32_000) * 0.1
@@ -60,7 +62,8 @@ def export_linguistic(model: LinguisticModel, folder: Path, *, quantise: bool = 
     Args:
         quantise: 8-bit weights, unsigned so that processors without VNNI do not saturate.
     """
-    model = model.eval().cpu()
+    model = copy.deepcopy(model).eval().cpu()
+    merge_lora(model)
     tokens = torch.randint(5, 1000, (2, 12))
     batch = torch.export.Dim("batch", min=1, max=4096)
     length = torch.export.Dim("tokens", min=2, max=512)

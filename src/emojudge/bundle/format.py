@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -11,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, Attribute
 from emojudge.errors import BundleError
+from emojudge.files import write_whole
 from emojudge.records import Record
 
 FORMAT = 1
@@ -128,13 +128,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name not in (MANIFEST, "README.md"))
     complete = manifest.model_copy(update={"hashes": {name: file_hash(folder / name) for name in names}})
     write_whole(folder / MANIFEST, complete.model_dump_json(indent=1) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def file_hash(path: Path) -> str:

@@ -1,57 +1,49 @@
-"""The paper's tables again: train what each row needs, fuse, score every labelled split, with intervals.
+"""The paper's tables again: train what each row needs, fuse, refine, and score every labelled split.
 
 Everything goes into one folder, and what is there is not done again: `splits/` (the corpus with Dev-2 taken
 out), `runs/` (one training per model), `outputs/` (what each model makes of each split), `fused/`,
-`predictions/`. Rows that a language model refines are scored from `judged/`, see `Result.note`.
+`predictions/`, `judged/` (what a language model made of the predictions, with its ledger).
 """
 
-import csv
 import hashlib
 import json
-import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from emojudge.challenge import systems, tiny
-from emojudge.challenge.submission import read_predictions
+from emojudge.challenge.refine import Options, Refinement, counts
+from emojudge.challenge.scoring import Values, figures, gain, known, labelled, scaled, truth
 from emojudge.challenge.systems import System
+from emojudge.challenge.tables import write_predictions
 from emojudge.corpora import load_corpus, manifest
 from emojudge.corpora.splits import with_dev2
-from emojudge.emotions import (
-    ATTRIBUTES,
-    EMOTIONS,
-    LETTERS,
-    SCALE_HALF,
-    SCALE_MAX,
-    SCALE_MIDDLE,
-    SCALE_MIN,
-)
+from emojudge.emotions import ATTRIBUTES, EMOTIONS, SCALE_MAX, SCALE_MIN, parse_emotion
 from emojudge.errors import ChallengeError, EmojudgeError
-from emojudge.evaluation import figures
-from emojudge.evaluation.figures import Figure
 from emojudge.evaluation.metrics import ccc
-from emojudge.evaluation.significance import Interval, bootstrap
-from emojudge.fusion.calibration import softmax
+from emojudge.evaluation.significance import Difference, Interval
+from emojudge.files import whole, write_whole
 from emojudge.fusion.fit import fit_fusion
 from emojudge.fusion.logistic import LogisticFusion
 from emojudge.fusion.ridge import RidgeFusion, fit_ridge
-from emojudge.recipe import Recipe
-from emojudge.records import Utterance
+from emojudge.models.published import load_published
+from emojudge.recipe import Recipe, Task
+from emojudge.records import Modality, Utterance
+from emojudge.training.data import AudioData, Data
 from emojudge.training.heldout import Run
 from emojudge.training.outputs import outputs
-from emojudge.training.run import Split, train
+from emojudge.training.run import MakeData, Split, train, weights_at
 from emojudge.training.trainer import Progress
 
 Scale = Literal["tiny", "full"]
 Fusion = LogisticFusion | RidgeFusion
-Values = NDArray[
-    np.float32
-]  # (items, 8) logits or (items, 3) attributes; NaN where there is nothing to go by
 SPLITS = ("dev", "dev2", "test1", "test2", "test3")
 SEED = 0
 FOLDS = 5  # of Development's speakers, when a fusion that is fitted on it is scored on it
@@ -64,7 +56,9 @@ class Result:
     system: System
     figures: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
     items: dict[str, int] = field(default_factory=dict)
-    note: str = ""  # what keeps the row from being run, which is no failure
+    judged: Counter[str] = field(default_factory=Counter)  # verdicts by status
+    gains: dict[str, Difference] = field(default_factory=dict)  # of refinement, in macro-F1
+    note: str = ""  # what keeps the row from being run, which is no failure; or what to know of it
     error: str = ""
 
 
@@ -76,6 +70,7 @@ class Reproduction:
         folder: where everything goes; one that has begun goes on.
         scale: `tiny` puts small random encoders of the same architecture in the place of the paper's.
         weights: folder with pre-trained weights by the recipes' names; without it they are names on the Hub.
+        judge: the language model of the refined rows; without one they are not run.
 
     Raises:
         ChallengeError: the folder belongs to another corpus or scale.
@@ -89,8 +84,11 @@ class Reproduction:
         scale: Scale = "full",
         weights: Path | None = None,
         progress: Progress = lambda done, steps, text: None,
+        judge: Options | None = None,
     ) -> None:
         self.folder, self.scale, self._progress = folder, scale, progress
+        self._judge = judge
+        self._refinement: Refinement | None = None  # made for the first row that needs it
         self._weights = folder / "tiny" if scale == "tiny" else weights
         _claim(folder, {"corpus": str(corpus.resolve()), "scale": scale})
         listed = folder / "splits" / "manifest.csv"
@@ -112,20 +110,39 @@ class Reproduction:
         """What a system's model gives for every split, after its training where it is not trained yet."""
         recipe = systems.recipe(name)
         recipe = tiny.shrunk(recipe) if self.scale == "tiny" else recipe
-        path = self.folder / "outputs" / f"{name}-{self._key(recipe)}.npz"
+        return self._kept(name, self._key(recipe), lambda: self._trained(recipe))
+
+    def published(self, name: str, task: Task) -> dict[str, Values]:
+        """What a published model gives for every split."""
+        return self._kept(name.replace("/", "-"), self._key(), lambda: self._read(name, task))
+
+    def _kept(self, name: str, key: str, compute: Callable[[], dict[str, Values]]) -> dict[str, Values]:
+        path = self.folder / "outputs" / f"{name}-{key}.npz"
         if not path.exists():
             if name in self._failed:
                 raise self._failed[name]
             try:
-                _save(path, self._computed(recipe))
+                _save(path, compute())
             except EmojudgeError as error:
                 self._failed[name] = error
                 raise
         return _load(path)
 
-    def _computed(self, recipe: Recipe) -> dict[str, Values]:
-        import torch
+    def _read(self, name: str, task: Task) -> dict[str, Values]:
+        if self.scale == "tiny":
+            assert self._weights is not None
+            tiny.write_published(name, self._weights)
+        found = load_published(weights_at(name, self._weights))
+        if found.task != task:
+            raise ChallengeError(name, found=f"a model of {found.task!r}", expected=f"one of {task!r}")
+        seconds = found.settings.max_seconds
 
+        def make(split: Split, training: bool) -> Data:
+            return AudioData(split.utterances, seconds, augment=training)
+
+        return self._given(found.model, make, name, "audio", task)
+
+    def _trained(self, recipe: Recipe) -> dict[str, Values]:
         if self.scale == "tiny":
             assert self._weights is not None
             texts = [u.transcript.text for u in self.utterances.get("train", []) if u.transcript]
@@ -137,66 +154,72 @@ class Reproduction:
 
         train(recipe, self.folder, run_folder, self._weights, progress)
         run = Run(run_folder, self.folder, self._weights)
-        run.model.to("cuda" if torch.cuda.is_available() else "cpu")
+        return self._given(run.model, run.make, recipe.name, recipe.modality, recipe.tasks[0])
+
+    def _given(
+        self, model: nn.Module, make: MakeData, name: str, modality: Modality, task: Task
+    ) -> dict[str, Values]:
+        """A model's outputs for every split; NaN for items without what it hears or reads."""
+        model.to("cuda" if torch.cuda.is_available() else "cpu")
+        width = len(EMOTIONS) if task == "emotion" else len(ATTRIBUTES)
         made = {}
-        for number, name in enumerate(self._splits()):
-            items = self.utterances[name]
-            there = [
-                i for i, u in enumerate(items) if (u.audio if recipe.modality == "audio" else u.transcript)
-            ]
-            progress(number, len(self._splits()), f"outputs for {name}")
-            width = len(EMOTIONS) if recipe.tasks == ("emotion",) else len(ATTRIBUTES)
-            values = np.full((len(items), width), np.nan, dtype=np.float32)
+        for number, split in enumerate(self._splits()):
+            self._progress(number, len(self._splits()), f"{name}: outputs for {split}")
+            items = self.utterances[split]
+            there = [i for i, u in enumerate(items) if (u.audio if modality == "audio" else u.transcript)]
+            made[split] = np.full((len(items), width), np.nan, dtype=np.float32)
             if there:
-                values[there] = outputs(run.model, run.make(_split([items[i] for i in there]), False))
-            made[name] = values
+                made[split][there] = outputs(model, make(_split([items[i] for i in there]), False))
         return made
 
     def values(self, system: System) -> dict[str, Values]:
         """Logits or attributes (1..7) of a row for every split, fused where it has two models."""
         parts = [self.outputs(name) for name in system.models]
+        if system.published:
+            parts = [self.published(system.published, system.task)]
         if len(parts) == 1:
             values = parts[0]
         else:
             keys = "-".join(system.models)
             path = self.folder / "fused" / f"{keys}-{self._key(*map(systems.recipe, system.models))}.npz"
             if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
                 _save(path, self._fused(system, parts[0], parts[1], path.with_suffix(".json")))
             values = _load(path)
         if system.task == "emotion":
             return values
         fused = len(parts) == 2
-        return {n: np.clip(v if fused else _scaled(v), SCALE_MIN, SCALE_MAX) for n, v in values.items()}
+        return {n: np.clip(v if fused else scaled(v), SCALE_MIN, SCALE_MAX) for n, v in values.items()}
 
     def _fused(
         self, system: System, audio: dict[str, Values], text: dict[str, Values], about: Path
     ) -> dict[str, Values]:
         """Fitted on Development; Development itself is fused by fits on the other folds of its speakers."""
         items = self.utterances["dev"]
-        heard = _known(audio["dev"], text["dev"])
-        rows = np.flatnonzero(heard & _labelled(items, system))
+        heard = known(audio["dev"], text["dev"])
+        rows = np.flatnonzero(heard & labelled(items, system.task))
         speakers = [items[row].speaker or "" for row in rows]  # those not known may be one
         groups = np.unique(speakers, return_inverse=True)[1]
 
         def fit(chosen: NDArray[np.int64]) -> tuple[Fusion, dict[str, object]]:
             some, people = rows[chosen], groups[chosen]
             a, t = audio["dev"][some], text["dev"][some]
-            truth = _truth([items[row] for row in some], system)
+            right = truth([items[row] for row in some], system.task)
             if system.task == "emotion":
-                made = fit_fusion(a, t, truth, groups=people)
+                made = fit_fusion(a, t, right, groups=people)
                 return made.fusion, {"C": made.strength}
-            ridge = fit_ridge(_scaled(a), _scaled(t), truth, ccc, groups=people)
+            ridge = fit_ridge(scaled(a), scaled(t), right, ccc, groups=people)
             return ridge.fusion, {"strengths": list(ridge.strengths)}
 
         def apply(fusion: Fusion, split: str, chosen: NDArray[np.int64]) -> Values:
             a, t = audio[split][chosen], text[split][chosen]
-            pair = (a, t) if system.task == "emotion" else (_scaled(a), _scaled(t))
+            pair = (a, t) if system.task == "emotion" else (scaled(a), scaled(t))
             return fusion(*pair)
 
         whole, facts = fit(np.arange(len(rows)))
         made = {name: np.full_like(values, np.nan) for name, values in audio.items()}
         for name, values in made.items():
-            there = np.flatnonzero(_known(audio[name], text[name]))
+            there = np.flatnonzero(known(audio[name], text[name]))
             if len(there):
                 values[there] = apply(whole, name, there)
         for fold in range(FOLDS):
@@ -204,7 +227,7 @@ class Reproduction:
             fusion, _ = fit(np.flatnonzero(~inside))
             made["dev"][rows[inside]] = apply(fusion, "dev", rows[inside])
         numbers = {"coefficients": whole.coefficients.tolist(), "intercept": whole.intercept.tolist()}
-        _write(about, json.dumps({**facts, **numbers, "models": system.models}, indent=1))
+        write_whole(about, json.dumps({**facts, **numbers, "models": system.models}, indent=1))
         return made
 
     def _key(self, *recipes: Recipe) -> str:
@@ -217,77 +240,68 @@ class Reproduction:
     # --------------------------------------------------------------------------------------------------- rows
 
     def _row(self, system: System) -> Result:
-        result = Result(system, note=system.absent)
-        if system.absent:
-            return result
+        result = Result(system)
         try:
             if system.refined:
                 self._refined(result)
             else:
-                for name, values in self.values(system).items():
-                    path = self.folder / "predictions" / system.name / f"{name}.csv"
-                    _write_predictions(path, self.utterances[name], values, system)
-                    self._score(result, name, values)
+                for split, values in self.predicted(system)[1].items():
+                    self._score(result, split, values)
         except EmojudgeError as error:
             result.error = str(error)
         return result
 
+    def predicted(self, system: System) -> tuple[dict[str, Path], dict[str, Values]]:
+        """A row's table and values for every split."""
+        values = self.values(system)
+        opinions = {}
+        if system.audio and system.text:
+            opinions = {"audio": self.outputs(system.audio), "text": self.outputs(system.text)}
+        paths = {}
+        for split, given in values.items():
+            paths[split] = self.folder / "predictions" / system.name / f"{split}.csv"
+            modalities = {kind: part[split] for kind, part in opinions.items()}
+            write_predictions(paths[split], self.utterances[split], given, system.task, modalities)
+        return paths, values
+
     def _refined(self, result: Result) -> None:
-        """From tables that `emojudge judge` wrote, one a split."""
-        name = result.system.name
-        judged = self.folder / "judged" / name
-        tables = {split: judged / f"{split}.csv" for split in self._splits()}
+        system = result.system
+        if self._judge is None:
+            result.note = "not judged: name the language model that refines it, --judge NAME"
+            return
+        (plain,) = systems.select([system.name.removesuffix("-refined")])
+        paths, before = self.predicted(plain)
+        if self._refinement is None:
+            self._refinement = Refinement(self._judge, self.folder / "judged", self._progress)
+        labels = {u.id: u.emotion for u in self.utterances["dev2"] if u.emotion}
+        tables = self._refinement.tables(system.name, paths, labels)
         for split, table in tables.items():
-            if table.exists():
-                position = {u.id: row for row, u in enumerate(self.utterances[split])}
-                values = np.full((len(position), len(EMOTIONS)), np.nan, dtype=np.float32)
-                for row in read_predictions(table, 1, True):
-                    if not row.fault and row.name in position:
-                        letter = list(LETTERS).index(row.values[0])
-                        values[position[row.name]] = np.eye(len(EMOTIONS), dtype=np.float32)[letter]
-                self._score(result, split, values)
-        if not result.figures:
-            plain = self.folder / "predictions" / name.removesuffix("-refined") / "dev2.csv"
-            command = f"emojudge judge {plain} --output {judged}/dev2.csv"
-            result.note = f"a language model has to refine it: {command}"
+            after = self._verdicts(split, table)
+            self._score(result, split, after)
+            if (difference := gain(self.utterances[split], before[split], after)) is not None:
+                result.gains[split] = difference
+        result.judged = counts(tables)
+        unheard = len(self._refinement.unheard)
+        told = ", ".join(f"{number} {status}" for status, number in sorted(result.judged.items()))
+        result.note = f"judged by {self._judge.name}: {told}"
+        if unheard:
+            result.note += f"; of {unheard} the voice could not be described"
+        if result.judged["failed"]:
+            result.note += "; run again to ask about those that failed"
+
+    def _verdicts(self, split: str, table: list[dict[str, str]]) -> Values:
+        """Verdicts as values of a split: 1 for the emotion that was decided on."""
+        position = {u.id: row for row, u in enumerate(self.utterances[split])}
+        values = np.full((len(position), len(EMOTIONS)), np.nan, dtype=np.float32)
+        for row in table:
+            if emotion := parse_emotion(row["verdict_emotion"]):
+                values[position[row["id"]]] = np.eye(len(EMOTIONS))[EMOTIONS.index(emotion)]
+        return values
 
     def _score(self, result: Result, split: str, values: Values) -> None:
-        items, system = self.utterances[split], result.system
-        rows = np.flatnonzero(_labelled(items, system) & _known(values))
-        if not len(rows):
-            return
-        truth, given = _truth([items[row] for row in rows], system), values[rows]
-        groups = [items[row].speaker or items[row].id for row in rows]
-        predicted = given.argmax(axis=1) if system.task == "emotion" else given
-        result.items[split] = len(rows)
-        result.figures[split] = tuple(
-            bootstrap(figure, truth, predicted, groups=groups) for figure in _FIGURES[system.task]
-        )
-
-
-_FIGURES: dict[str, tuple[Figure, ...]] = {
-    "emotion": (figures.macro_f1(len(EMOTIONS)), figures.ACCURACY),
-    "attributes": (*map(figures.ccc, range(len(ATTRIBUTES))), figures.mean_ccc(len(ATTRIBUTES))),
-}
-
-
-def _scaled(values: Values) -> Values:
-    """Models' -1..1 as 1..7."""
-    return np.asarray(SCALE_MIDDLE + SCALE_HALF * values, dtype=np.float32)
-
-
-def _known(*values: Values) -> NDArray[np.bool_]:
-    return np.asarray(np.all([~np.isnan(v).any(axis=1) for v in values], axis=0))
-
-
-def _labelled(items: list[Utterance], system: System) -> NDArray[np.bool_]:
-    return np.array([(u.emotion if system.task == "emotion" else u.attributes) is not None for u in items])
-
-
-def _truth(items: list[Utterance], system: System) -> NDArray[Any]:
-    if system.task == "emotion":
-        return np.array([EMOTIONS.index(u.emotion) for u in items if u.emotion])
-    return np.array([[getattr(u.attributes, name) for name in ATTRIBUTES] for u in items])
+        made, number = figures(self.utterances[split], values, result.system.task)
+        if number:
+            result.figures[split], result.items[split] = made, number
 
 
 def _split(items: list[Utterance]) -> Split:
@@ -297,39 +311,10 @@ def _split(items: list[Utterance]) -> Split:
     return Split(items, ones.astype(np.float64), every, ones, np.full(size, "msp_podcast"))
 
 
-def _write_predictions(path: Path, items: list[Utterance], values: Values, system: System) -> None:
-    """As `emojudge submit` and `emojudge judge` read them; of utterances without a prediction, why."""
-    names = [f"score_{e}" for e in EMOTIONS] if system.task == "emotion" else list(ATTRIBUTES)
-    known = _known(values)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(
-            file, ["id", "file", "emotion", *names, "transcript", "speaker", "gender", "error"]
-        )
-        writer.writeheader()
-        for utterance, given, there in zip(items, values, known, strict=True):
-            row: dict[str, object] = {
-                "id": utterance.id,
-                "error": "" if there else "no recording or no words",
-            }
-            row |= {"speaker": utterance.speaker, "gender": utterance.gender}
-            row["file"] = os.path.relpath(utterance.audio, path.parent) if utterance.audio else None
-            row["transcript"] = utterance.transcript.text if utterance.transcript else None
-            if there:
-                shown = softmax(given[None])[0] if system.task == "emotion" else given
-                row |= dict(zip(names, shown.tolist(), strict=True))
-                row |= {"emotion": EMOTIONS[int(given.argmax())]} if system.task == "emotion" else {}
-            writer.writerow(row)
-    os.replace(partial, path)
-
-
 def _save(path: Path, arrays: dict[str, Values]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with whole(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-    os.replace(partial, path)
 
 
 def _load(path: Path) -> dict[str, Values]:
@@ -337,17 +322,11 @@ def _load(path: Path) -> dict[str, Values]:
         return {name: arrays[name] for name in arrays.files}
 
 
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-
-
 def _claim(folder: Path, facts: dict[str, str]) -> None:
     path = folder / "reproduce.json"
+    folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        _write(path, json.dumps(facts, indent=1))
+        write_whole(path, json.dumps(facts, indent=1))
     found = json.loads(path.read_text(encoding="utf-8"))
     if found != facts:
         raise ChallengeError(

@@ -8,7 +8,6 @@ import csv
 import io
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from emojudge.corpora.reading import read_rows, read_text, some
 from emojudge.corpora.table import SUFFIXES, table_rows
 from emojudge.emotions import ATTRIBUTES, LETTERS, SCALE_MAX, SCALE_MIN, Attribute, parse_emotion
 from emojudge.errors import ChallengeError, CorpusError
+from emojudge.files import write_whole
 
 Task = Literal[1, 2]
 TEST_FILES = 3200  # of Test3, the hidden test set
@@ -51,10 +51,8 @@ class Submission:
         Raises:
             ChallengeError: a place that cannot be written to.
         """
-        partial = path.with_name(path.name + ".partial")
         try:
-            partial.write_text(self.text(), encoding="utf-8", newline="")
-            os.replace(partial, path)
+            write_whole(path, self.text())
         except OSError as error:
             raise ChallengeError(path, found=str(error), expected="a file in a folder to write in") from error
 

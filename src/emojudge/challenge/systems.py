@@ -20,6 +20,7 @@ class System:
 
     `audio` and `text` name recipes, see `recipe`; with both, their outputs are fused. `paper` has the figures
     by split, in the order of FIGURES: `dev` is the paper's validation, `test3` the challenge's test set.
+    `published` names a model that is not trained here, on the Hub or under the folder of weights.
     """
 
     name: str
@@ -29,7 +30,7 @@ class System:
     text: str | None = None
     refined: bool = False
     paper: dict[str, Figures] = field(default_factory=dict)
-    absent: str = ""  # why it cannot be run
+    published: str | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -59,27 +60,29 @@ def select(names: list[str] | None) -> list[System]:
     return [system for system in SYSTEMS if system.name in names]
 
 
-def _emotion(name: str, title: str, audio: str | None, text: str | None = None, *, refined: bool = False,
-             dev: Figures = (), test3: Figures = (), absent: str = "") -> System:  # fmt: skip
-    return _system("emotion", name, title, audio, text, refined, _paper(dev, test3), absent)
+def _emotion(name: str, title: str, audio: str, text: str | None = None, *, refined: bool = False,
+             dev: Figures = (), test3: Figures = ()) -> System:  # fmt: skip
+    return _system("emotion", name, title, audio, text, refined, _paper(dev, test3))
 
 
-def _attributes(name: str, title: str, audio: str | None, text: str | None = None, *,
-                dev: Figures = (), test3: Figures = (), absent: str = "") -> System:  # fmt: skip
-    return _system("attributes", name, title, audio, text, False, _paper(dev, test3), absent)
+def _attributes(name: str, title: str, audio: str, text: str | None = None, *,
+                dev: Figures = (), test3: Figures = ()) -> System:  # fmt: skip
+    return _system("attributes", name, title, audio, text, False, _paper(dev, test3))
 
 
-def _system(task: Task, name: str, title: str, audio: str | None, text: str | None, refined: bool,
-            paper: dict[str, Figures], absent: str) -> System:  # fmt: skip
-    heard, read = (part and f"{task}-{part}" for part in (audio, text))
-    return System(f"{task}-{name}", title, task, heard, read, refined, paper, absent)
+def _system(task: Task, name: str, title: str, audio: str, text: str | None, refined: bool,
+            paper: dict[str, Figures]) -> System:  # fmt: skip
+    read = text and f"{task}-{text}"
+    return System(f"{task}-{name}", title, task, f"{task}-{audio}", read, refined, paper)
+
+
+def _published(task: Task, name: str, title: str, where: str) -> System:
+    return System(f"{task}-{name}", title, task, None, published=where)
 
 
 def _paper(dev: Figures, test3: Figures) -> dict[str, Figures]:
     return {split: figures for split, figures in (("dev", dev), ("test3", test3)) if figures}
 
-
-_NO_ECAPA = "there is no ECAPA-TDNN backbone in emojudge"
 
 SYSTEMS: tuple[System, ...] = (
     _emotion(
@@ -98,13 +101,17 @@ SYSTEMS: tuple[System, ...] = (
     ),
     _emotion("whisper", "Whisper small + RoBERTa-L", "whisper-small", "roberta-large", dev=(0.3144, 0.3939)),
     _emotion(
-        "ecapa", "ECAPA-TDNN + RoBERTa-L", None, "roberta-large",
-        dev=(0.2138, 0.2968), test3=(0.1083, 0.1325), absent=_NO_ECAPA,
+        "ecapa", "ECAPA-TDNN + RoBERTa-L", "ecapa", "roberta-large",
+        dev=(0.2138, 0.2968), test3=(0.1083, 0.1325),
     ),
     _emotion("hubert", "HuBERT-L, audio only", "hubert-large"),
     _emotion("wav2vec2", "wav2vec 2.0-L, audio only", "wav2vec2-large"),
     _emotion(
         "baseline", "official baseline (WavLM-L)", "baseline", dev=(0.307, 0.409), test3=(0.3293, 0.3556)
+    ),
+    _published(
+        "emotion", "baseline-published", "baseline of Odyssey 2024, as published",
+        "3loi/SER-Odyssey-Baseline-WavLM-Categorical",
     ),
     _attributes(
         "roberta", "WavLM-L + RoBERTa-L", "wavlm-large", "roberta-large",
@@ -122,13 +129,21 @@ SYSTEMS: tuple[System, ...] = (
         dev=(0.6641, 0.595, 0.6101, 0.6231), test3=(0.6441, 0.615, 0.4527, 0.5706),
     ),
     _attributes(
-        "ecapa", "ECAPA-TDNN + RoBERTa-L", None, "roberta-large",
-        dev=(0.598, 0.550, 0.5970, 0.5817), absent=_NO_ECAPA,
+        "ecapa", "ECAPA-TDNN + RoBERTa-L", "ecapa", "roberta-large",
+        dev=(0.598, 0.550, 0.5970, 0.5817),
     ),
     _attributes("hubert", "HuBERT-L, audio only", "hubert-large"),
     _attributes("wav2vec2", "wav2vec 2.0-L, audio only", "wav2vec2-large"),
     _attributes(
         "baseline", "official baseline (WavLM-L)", "baseline",
         dev=(0.652, 0.579, 0.688, 0.6396), test3=(0.6385, 0.6232, 0.4775, 0.5797),
+    ),
+    _published(
+        "attributes", "baseline-published", "baseline of Odyssey 2024, as published",
+        "3loi/SER-Odyssey-Baseline-WavLM-Multi-Attributes",
+    ),
+    _published(
+        "attributes", "audeering-published", "audEERING's wav2vec 2.0, as published",
+        "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim",
     ),
 )  # fmt: skip

@@ -1,10 +1,12 @@
 """The paper's systems at a size that runs in minutes anywhere: plumbing, whose figures mean nothing."""
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from emojudge.emotions import EMOTIONS
 from emojudge.recipe import LearningRates, Recipe
 
 VOCABULARY = 600  # byte-level tokens, so that no text is unknown
@@ -45,6 +47,8 @@ def write_weights(recipe: Recipe, folder: Path, texts: Iterable[str]) -> None:
     from transformers import AutoConfig, AutoModel
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+    from emojudge.models.ecapa import EcapaEncoder, published_folder
+
     settings = recipe.acoustic or recipe.linguistic
     assert settings is not None
     kind, place = settings.backbone.kind, folder / settings.backbone.weights
@@ -55,6 +59,10 @@ def write_weights(recipe: Recipe, folder: Path, texts: Iterable[str]) -> None:
     torch.manual_seed(recipe.training.seed)
     auto: Any = AutoModel
     configs: Any = AutoConfig  # both without types
+    if kind == "ecapa":
+        published_folder(EcapaEncoder(channels=32, features=48, scale=4, squeezed=8), partial)
+        os.replace(partial, place)
+        return
     if kind == "whisper":
         config = configs.for_model(
             kind, d_model=32, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=64
@@ -73,6 +81,56 @@ def write_weights(recipe: Recipe, folder: Path, texts: Iterable[str]) -> None:
         )
     encoder.save_pretrained(partial)
     os.replace(partial, place)
+
+
+def write_published(name: str, folder: Path) -> None:
+    """A small random model in the layout of a published one, under its name; see `models.published`."""
+    import torch
+    from safetensors.torch import save_file
+    from transformers import Wav2Vec2Config, Wav2Vec2Model, WavLMConfig, WavLMModel
+
+    place = folder / name
+    if place.exists():
+        return
+    partial = place.with_name(place.name + ".partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    width = _SIZES["hidden_size"]
+    small: dict[str, Any] = _SIZES | _CONVOLUTIONS | _LARGE
+    if name.startswith("audeering/"):
+        config = Wav2Vec2Config(**small)
+        parts = {
+            "wav2vec2": Wav2Vec2Model(config),
+            "classifier.dense": torch.nn.Linear(width, width),
+            "classifier.out_proj": torch.nn.Linear(width, 3),
+        }
+        about = config.to_dict() | {"id2label": {"0": "arousal", "1": "dominance", "2": "valence"}}
+        tensors = {}
+    else:
+        labels = ["arousal", "dominance", "valence"] if "Attributes" in name else EMOTIONS
+        block = torch.nn.Sequential(torch.nn.Linear(2 * width, width), torch.nn.LayerNorm(width))
+        parts = {
+            "ssl_model": WavLMModel(WavLMConfig(**small)),
+            "pool_model.sap_linear": torch.nn.Linear(width, width),
+            "ser_model.fc.0": block,
+            "ser_model.out.0": torch.nn.Linear(width, len(labels)),
+        }
+        about = {"mean": -8e-05, "std": 0.0886, "id2label": {str(n): label for n, label in enumerate(labels)}}
+        tensors = {"pool_model.attention": torch.randn(width, 1)}
+    tensors |= {
+        _old(f"{part}.{key}"): tensor.contiguous()
+        for part, module in parts.items()
+        for key, tensor in module.state_dict().items()
+    }
+    (partial / "config.json").write_text(json.dumps(about), encoding="utf-8")
+    save_file(tensors, partial / "model.safetensors")
+    os.replace(partial, place)
+
+
+def _old(name: str) -> str:
+    """Weight normalisation as torch 1 had it, which is how these models are published."""
+    name = name.replace("parametrizations.weight.original0", "weight_g")
+    return name.replace("parametrizations.weight.original1", "weight_v")
 
 
 def _write_tokenizer(path: Path, texts: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from emojudge.audio.transcripts import Transcripts, read_transcript
 from emojudge.cli.messages import count, utf8
 from emojudge.corpora import table
-from emojudge.errors import AudioError, EmojudgeError, TranscriptError
+from emojudge.errors import AudioError, CorpusError, EmojudgeError, TranscriptError
 from emojudge.records import Failure, Transcript, Utterance
 
 AUDIO_SUFFIXES = frozenset(  # what is taken from a folder; a file that is named itself may have any
@@ -177,8 +177,15 @@ def _add_file(inputs: Inputs, path: Path) -> None:
     if path.suffix.lower() not in table.SUFFIXES:
         inputs.add_recording(path, str(path))
         return
-    for utterance in table.load(path, keep_missing=True):
-        inputs.add(utterance, str(path))
+    items = table.read(path)
+    errors = [item for item in items if isinstance(item, CorpusError)]
+    if len(errors) == len(items):
+        raise errors[0]
+    for item in items:
+        if isinstance(item, CorpusError):
+            inputs.items.append(Failure(id=utf8(item.where), error=utf8(str(item))))
+        else:
+            inputs.add(item, str(path))
 
 
 def _add_folder(inputs: Inputs, folder: Path) -> None:

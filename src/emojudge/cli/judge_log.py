@@ -2,12 +2,12 @@
 
 import csv
 import json
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emojudge.cli.messages import printable
+from emojudge.files import whole
 
 if TYPE_CHECKING:
     from emojudge.judge.ledger import Ledger
@@ -52,9 +52,8 @@ def export_entries(entries: Iterable[dict[str, Any]], path: Path) -> int:
 
     if path.suffix.lower() not in (".jsonl", ".csv"):
         raise JudgeError(path, found=f"the suffix {path.suffix!r}", expected=".jsonl or .csv")
-    partial = path.with_name(path.name + ".partial")
     written = 0
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer: csv.DictWriter[str] | None = None
         for entry in entries:
             written += 1
@@ -66,7 +65,6 @@ def export_entries(entries: Iterable[dict[str, Any]], path: Path) -> int:
                 writer = csv.DictWriter(file, list(cells))
                 writer.writeheader()
             writer.writerow(cells)
-    os.replace(partial, path)
     return written
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from emojudge.cli import judge_options as o
 from emojudge.cli.choices import Summary, WeightsFolder
 from emojudge.cli.messages import printable, say
 
@@ -50,6 +51,18 @@ def reproduce(
         Scale, typer.Option(help="tiny: small random encoders, to see that all of it runs; no results.")
     ] = Scale.FULL,
     weights: WeightsFolder = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            "--judge", "-j", metavar="NAME",
+            help="The language model of the refined rows, as 'emojudge judge' names it; echo where tiny.",
+            show_default=False,
+        ),
+    ] = None,
+    settings: o.SettingsFile = None,
+    max_cost: o.MaxCost = None,
+    redact: o.Redact = False,
+    batch: o.Batch = False,
     layout: Annotated[
         Summary | None,
         typer.Option("--format", "-f", help="Default: table on a terminal, else json.", show_default=False),
@@ -57,7 +70,8 @@ def reproduce(
 ) -> None:  # fmt: skip
     """Train, fuse and score the systems of the paper's tables; print its figures beside ours.
 
-    Needs the extra 'train'. Stopped, even by force, the same command goes on. Exit code 1 if a row failed.
+    Needs the extras 'train' and 'judge'. Stopped, even by force, the same command goes on.
+    Without --judge the refined rows are not run. Exit code 1 if a row failed.
     """
     from emojudge.challenge.systems import select
     from emojudge.cli.extras import needing
@@ -65,10 +79,16 @@ def reproduce(
 
     chosen = select(rows)
     with needing("train", "emojudge reproduce"):
+        from emojudge.challenge.refine import Options
         from emojudge.challenge.reproduce import Reproduction
+        from emojudge.judge.settings import Settings
+    name = judge or ("echo" if scale is Scale.TINY else None)
+    asked = None
+    if name is not None:
+        asked = Options(name, Settings.read(settings) if settings else None, max_cost, redact, batch)
     with shown("reproduce") as progress:
         size: Literal["tiny", "full"] = "tiny" if scale is Scale.TINY else "full"
-        done = Reproduction(corpus, output, size, weights, progress).run(chosen)
+        done = Reproduction(corpus, output, size, weights, progress, asked).run(chosen)
     summary = layout or (Summary.TABLE if sys.stdout.isatty() else Summary.JSON)
     if summary is Summary.JSON:
         typer.echo(
@@ -100,6 +120,11 @@ def _record(result: "Result") -> dict[str, Any]:
         "ours": ours,
         "items": result.items,
         "paper": {split: dict(zip(names, given, strict=True)) for split, given in system.paper.items()},
+        "judged": dict(result.judged),
+        "gains": {
+            split: {"value": d.gain, "low": d.low, "high": d.high, "p": d.p}
+            for split, d in result.gains.items()
+        },
         "note": result.note,
         "error": result.error,
     }
@@ -127,6 +152,9 @@ def _lines(done: "list[Result]", scale: Scale) -> list[str]:
                     ours = f"{i.value:.4f} [{i.low:.3f}, {i.high:.3f}]" if i else "–"
                     cells.append(f"{ours:24}" + f"{f'{given[at]:.4f}' if given else '–':8}")
                 lines.append(f"  {split:6}{result.items.get(split, '–'):>6}  " + "".join(cells).rstrip())
+            if result.gains:
+                told = (f"{s} {d.gain:+.4f} [{d.low:+.3f}, {d.high:+.3f}]" for s, d in result.gains.items())
+                lines.append(f"  macro-F1 gained by refinement, paired: {', '.join(told)}")
             if result.note or result.error:
                 lines.append(
                     f"  {'failed: ' if result.error else ''}{printable(result.error or result.note)}"

@@ -1,5 +1,6 @@
 """`emojudge train`: a recipe in, a trained model in a run folder out."""
 
+import dataclasses
 import json
 import sys
 import time
@@ -23,7 +24,7 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="What to train: a YAML recipe.", show_default=False)],
     data: DataFolder,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--output",
             "-o",
@@ -31,7 +32,7 @@ def train(
             help="The run's own folder; one that has begun goes on.",
             show_default=False,
         ),
-    ],
+    ] = None,
     weights: WeightsFolder = None,
     cache: Annotated[
         Path | None,
@@ -40,6 +41,16 @@ def train(
             help="Where frames of a frozen backbone are kept; runs may share it. Default: in the run folder.",
         ),
     ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A finished run, whose parameters this one begins with."),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Only measure a few steps: items, memory, time in all. Keeps nothing."
+        ),
+    ] = False,
     layout: Annotated[
         Summary | None,
         typer.Option("--format", "-f", help="Default: table on a terminal, else json.", show_default=False),
@@ -51,22 +62,40 @@ def train(
     """
     from emojudge.recipe import Recipe
 
+    if output is None and not dry_run:
+        raise typer.BadParameter("say with --output where the run folder is to be")
     settings = Recipe.read(recipe)
+    if output is None or dry_run:
+        _print(_rehearse(settings, data, weights), layout)
+        return
     started = time.monotonic()
     try:
         with shown(settings.name) as progress:
-            metrics = _train(settings, data, output, weights, progress, cache)
+            metrics = _train(settings, data, output, weights, progress, cache, start_from)
     except KeyboardInterrupt:
         say(f"interrupted; the same command goes on from the last checkpoint in {output}")
         raise typer.Exit(130) from None
     say(f"trained {settings.name} in {time.monotonic() - started:.0f} s; the best parameters are in {output}")
+    _print(metrics, layout)
+
+
+def _print(figures: dict[str, float], layout: Summary | None) -> None:
     summary = layout or (Summary.TABLE if sys.stdout.isatty() else Summary.JSON)
     if summary is Summary.JSON:
-        typer.echo(json.dumps(metrics))
+        typer.echo(json.dumps(figures))
         return
-    width = max(map(len, metrics), default=0)
-    for name, value in metrics.items():
-        typer.echo(f"{name:{width}}  {value:.4f}")
+    width = max(map(len, figures), default=0)
+    for name, value in figures.items():
+        shown = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+        typer.echo(f"{name:{width}}  {shown}")
+
+
+def _rehearse(recipe: "Recipe", data: Path, weights: Path | None) -> dict[str, float]:
+    from emojudge.cli.extras import needing
+
+    with needing("train", "emojudge train"):
+        from emojudge.training import rehearsal
+    return dataclasses.asdict(rehearsal.rehearse(recipe, data, weights))
 
 
 def _train(
@@ -76,12 +105,13 @@ def _train(
     weights: Path | None,
     progress: Callable[[int, int, str], None],
     cache: Path | None,
+    start_from: Path | None,
 ) -> dict[str, float]:
     from emojudge.cli.extras import needing
 
     with needing("train", "emojudge train"):
         from emojudge.training import run
-    return run.train(recipe, data, output, weights, progress, cache).metrics
+    return run.train(recipe, data, output, weights, progress, cache, start_from).metrics
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from typing import Any
 
 from emojudge.audio.decode import decode
 from emojudge.audio.header import read_header
-from emojudge.corpora import load_corpus
+from emojudge.corpora import load_corpus, table
 from emojudge.corpora.findings import Finding, Findings, several
 from emojudge.corpora.msp_check import check_msp_podcast
 from emojudge.errors import AudioError, CorpusError, MissingExtraError
+from emojudge.records import Utterance
 
 THREADS = 8  # looking at headers waits for the disk, on a network's most of all
 
@@ -61,8 +62,10 @@ def _check_utterances(
 ) -> dict[str, Path]:
     """Checks what a reader gives; the recordings that are there, by id."""
     try:
-        kept = {"keep_missing": True} if name == "table" else {}
-        utterances = load_corpus(name, folder, **kept, **options)
+        if name == "table":
+            utterances = _usable_rows(folder, findings, options)
+        else:
+            utterances = load_corpus(name, folder, **options)
     except CorpusError as error:
         if error.where == name:
             raise
@@ -78,6 +81,13 @@ def _check_utterances(
     kind = "shared speaker" if name in _SHARED_SPEAKERS else "speaker in several splits"
     findings.extend(kind, several((u.speaker, u.split) for u in utterances if u.speaker and u.split))
     return {u.id: u.audio for u in utterances if u.audio is not None and u.audio.is_file()}
+
+
+def _usable_rows(path: Path, findings: Findings, options: Mapping[str, Any]) -> list[Utterance]:
+    """What a table has beside the rows that cannot be used, each of which is a finding."""
+    items = table.read(path, **options)
+    findings.extend("unusable row", [str(item) for item in items if isinstance(item, CorpusError)])
+    return [item for item in items if isinstance(item, Utterance)]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ Level = Literal["fault", "note"]  # a fault should be mended; a note is how the 
 
 KINDS: dict[str, tuple[Level, str]] = {  # in the order they are told; what was expected, or what to do
     "unreadable": ("fault", "the file as the release has it; what is under this line was not checked"),
+    "unusable row": ("fault", "a row as `corpora.table` describes it; the others were checked"),
     "missing part": ("fault", "the whole release"),
     "missing audio": ("fault", "a recording for every label"),
     "audio without a label": ("fault", "a label, or a place in Test3, for every recording"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from emojudge.corpora.table import COLUMNS
 from emojudge.emotions import ATTRIBUTES
 from emojudge.errors import CorpusError
+from emojudge.files import whole
 from emojudge.records import Utterance
 
 
@@ -24,16 +25,14 @@ def write(utterances: Iterable[Utterance], path: Path) -> None:
     """
     rows = [_row(utterance, path.parent) for utterance in utterances]
     columns = [name for name in COLUMNS if any(row.get(name) not in (None, "") for row in rows)]
-    partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8", newline="") as file:
+        with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(
                 file, columns, extrasaction="ignore"
             )  # lines end in CR LF: so either is quoted
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(partial, path)
     except (OSError, UnicodeEncodeError) as error:
         raise CorpusError(path, found=str(error), expected="a file in a folder to write in") from error
 

@@ -45,9 +45,7 @@ _GENDERS: dict[str, Literal["female", "male"] | None] = {
 logger = logging.getLogger(__name__)
 
 
-def load(
-    path: Path, columns: Mapping[str, str] | None = None, *, keep_missing: bool = False
-) -> list[Utterance]:
+def load(path: Path, columns: Mapping[str, str] | None = None) -> list[Utterance]:
     """Read a table whose rows are utterances.
 
     Columns are looked for by the names file, speaker, gender or sex, emotion, valence, arousal, dominance,
@@ -67,37 +65,75 @@ def load(
             keys; a `.parquet` file, for which the extra `parquet` is needed; or a folder with one such file,
             or with one of them named `manifest`.
         columns: our name → the table's, for columns with other names.
-        keep_missing: keep rows whose recording is not there, for callers that report each of them.
 
     Raises:
         CorpusError: with file and line: what cannot be read, a missing recording, values out of range, an id
             twice; and when no label of the column names an emotion.
         MissingExtraError: a Parquet file without the extra `parquet`.
     """
+    table, items, unknown = _read(path, columns)
+    utterances: list[Utterance] = []
+    for line, item in items:
+        if isinstance(item, CorpusError):
+            raise item
+        if item.audio is not None and not item.audio.is_file():
+            found = f"no file {str(item.audio.relative_to(table.parent))!r}"
+            expected = f"a recording, relative to {table.parent}"
+            raise CorpusError(f"{table}:{line}", found=found, expected=expected)
+        utterances.append(item)
+    if unknown and not any(utterance.emotion for utterance in utterances):
+        raise CorpusError(
+            table,
+            found=f"no label that names an emotion: {_listed(unknown)}",
+            expected=f"some of {', '.join(EMOTIONS)}",
+            advice="Rename the labels, or map `emotion` to another column.",
+        )
+    _warn_of_unknown(table, unknown)
+    return utterances
+
+
+def read(path: Path, columns: Mapping[str, str] | None = None) -> list[Utterance | CorpusError]:
+    """Read a table as `load` does, with an error in the place of each row that is not as it should be.
+
+    For callers who report every row: whether the recordings are there is theirs to find out.
+
+    Raises:
+        CorpusError: the table as a whole cannot be read, or has neither files nor transcripts.
+        MissingExtraError: a Parquet file without the extra `parquet`.
+    """
+    table, items, unknown = _read(path, columns)
+    _warn_of_unknown(table, unknown)
+    return [item for _, item in items]
+
+
+def _read(
+    path: Path, columns: Mapping[str, str] | None
+) -> tuple[Path, list[tuple[int, Utterance | CorpusError]], Counter[str]]:
+    """The table's file, its rows in order with their lines, and how often which label named no emotion."""
     table = _find(path)
     rows = [*table_rows(table)]
     if not rows:
         raise CorpusError(table, found="no row", expected="one row per utterance")
     names = _resolve(table, list({name: None for _, row in rows for name in row}), columns or {})
-    utterances: list[Utterance] = []
+    items: list[tuple[int, Utterance | CorpusError]] = []
     unknown: Counter[str] = Counter()
     lines: dict[str, int] = {}
     for line, row in rows:
         where = f"{table}:{line}"
-        cells = {name: _cell(where, column, row.get(column)) for name, column in names.items()}
-        utterance = _utterance(table, line, cells)
-        if utterance.audio is not None and not keep_missing and not utterance.audio.is_file():
-            found = f"no file {cells['file']!r}"
-            raise CorpusError(where, found=found, expected=f"a recording, relative to {table.parent}")
-        if utterance.id in lines:
-            found = f"the id {utterance.id!r}, which line {lines[utterance.id]} has too"
-            raise CorpusError(where, found=found, expected="each id once", advice="Add a column 'id'.")
+        try:
+            cells = {name: _cell(where, column, row.get(column)) for name, column in names.items()}
+            utterance = _utterance(table, line, cells)
+            if utterance.id in lines:
+                found = f"the id {utterance.id!r}, which line {lines[utterance.id]} has too"
+                raise CorpusError(where, found=found, expected="each id once", advice="Add a column 'id'.")
+        except CorpusError as error:
+            items.append((line, error))
+            continue
         lines[utterance.id] = line
-        utterances.append(utterance)
+        items.append((line, utterance))
         if utterance.emotion is None and cells.get("emotion"):
             unknown[cells["emotion"]] += 1
-    _report_unknown(table, unknown, any(utterance.emotion for utterance in utterances))
-    return utterances
+    return table, items, unknown
 
 
 def _find(path: Path) -> Path:
@@ -304,15 +340,11 @@ def _attributes(where: str, cells: Mapping[str, str]) -> Attributes | None:
         ) from error
 
 
-def _report_unknown(table: Path, unknown: Counter[str], any_known: bool) -> None:
-    if not unknown:
-        return
-    listed = some((f"{label!r} ({count})" for label, count in unknown.most_common()), limit=20)
-    if not any_known:
-        raise CorpusError(
-            table,
-            found=f"no label that names an emotion: {listed}",
-            expected=f"some of {', '.join(EMOTIONS)}",
-            advice="Rename the labels, or map `emotion` to another column.",
-        )
-    logger.warning("%s: %d rows kept without an emotion: %s", table, unknown.total(), listed)
+def _listed(labels: Counter[str]) -> str:
+    return some((f"{label!r} ({count})" for label, count in labels.most_common()), limit=20)
+
+
+def _warn_of_unknown(table: Path, unknown: Counter[str]) -> None:
+    if unknown:
+        total = unknown.total()
+        logger.warning("%s: %d rows kept without an emotion: %s", table, total, _listed(unknown))

@@ -26,7 +26,8 @@ def any_annotator_scores(votes: ArrayLike, predicted: ArrayLike) -> NDArray[np.f
     v = _shares(votes, (len(p), -1))
     if len(p) and (p.min() < 0 or p.max() >= v.shape[1]):
         raise ValueError(f"class indices from {p.min()} to {p.max()}, not 0 to {v.shape[1] - 1}")
-    return np.asarray(v[np.arange(len(v)), p] > 0, dtype=np.float64)
+    named: NDArray[np.float64] = (v[np.arange(len(v)), p] > 0).astype(np.float64)
+    return named
 
 
 def vote_shares(votes: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
@@ -68,7 +69,8 @@ def js_divergences(votes: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
     s = np.asarray(scores, dtype=np.float64)
     v = _shares(votes, s.shape)
     middle = (v + s) / 2
-    return np.asarray((_relative(v, middle) + _relative(s, middle)) / (2 * np.log(2)))
+    apart: NDArray[np.float64] = (_relative(v, middle) + _relative(s, middle)) / (2 * np.log(2))
+    return apart
 
 
 def agreement(votes: ArrayLike) -> NDArray[np.float64]:

@@ -64,24 +64,24 @@ class Asking:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def ask(self, request: Request) -> Future[Answer] | str:
-        """The answer to come, or why it is not asked for."""
+    def ask(self, request: Request) -> Answer | Future[Answer] | str:
+        """The answer, or one to come, or why it is not asked for."""
         with self._lock:
             if request.key in self._under_way:  # two utterances of the same words and voice
                 return self._under_way[request.key]
         known = self.ledger.answered(request.key)
         if known is not None:
             self.from_ledger += 1
-            return _done(known)
+            return known
         if request.key in self._brought:
-            return _done(self._brought[request.key])
+            return self._brought[request.key]
         if self._errors >= IN_A_ROW:
             return f"not sent: requests before it had failed, the last with {self._last_error}"
         most = self._estimate(request) or 0.0
         if not self.spending.allows(most):
             return f"not sent: the cost limit of ${self.spending.limit:g} is reached"
         if self._pool is None:
-            return _done(self._ask(request, 0.0))
+            return self._ask(request, 0.0)
         with self._lock:
             self.spending.reserved += most
             future = self._pool.submit(self._ask, request, most)
@@ -102,9 +102,3 @@ class Asking:
             self._last_error = answer.error or ""
             self._under_way.pop(request.key, None)
         return answer
-
-
-def _done(answer: Answer) -> Future[Answer]:
-    future: Future[Answer] = Future()
-    future.set_result(answer)
-    return future

@@ -10,8 +10,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from emojudge.audio.decode import decode
 from emojudge.audio.prosody import MIN_SECONDS, Voice, measure_voice
-from emojudge.bundle.format import Bundle, write_manifest, write_whole
+from emojudge.bundle.format import Bundle, write_manifest
 from emojudge.errors import BundleError, EmojudgeError
+from emojudge.files import write_whole
 from emojudge.records import Bin, Failure, Measure, Record, Utterance
 
 QUANTILES = (0.1, 0.25, 0.75, 0.9)  # SpeechCueLLM (arXiv:2407.21315), five classes

@@ -73,7 +73,7 @@ class Decision(Record):
         before: NDArray[np.int64],
         proposed: NDArray[np.int64],
         confidence: NDArray[np.floating],
-        distribution: NDArray[np.floating],
+        distribution: NDArray[np.floating] | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Labels `(items,)` and scores `(items, emotions)` after the judge.
 
@@ -82,9 +82,10 @@ class Decision(Record):
             before: indices of its emotions `(items,)`, the largest of the scores.
             proposed: indices of the answered emotions `(items,)`, -1 for NA.
             confidence: `(items,)`, calibrated; 0 where there is none.
-            distribution: the answer's, `(items, emotions)`; see `spread` and `Decision.corrected`.
+            distribution: the answer's, `(items, emotions)`, needed by `mix` alone; see `spread` and
+                `Decision.corrected`.
         """
-        if self.kind == "mix":
+        if self.kind == "mix" and distribution is not None:
             mixed = np.exp(
                 (1 - self.weight) * np.log(np.maximum(scores, FLOOR))
                 + self.weight * np.log(np.maximum(distribution, FLOOR))
@@ -94,6 +95,8 @@ class Decision(Record):
             rows = np.arange(len(after))
             return np.where(after[rows, before] >= after.max(axis=1), before, after.argmax(axis=1)), after
         changes = (proposed >= 0) & (proposed != before) & (confidence >= self.threshold)
+        if not changes.any():
+            return before, np.asarray(scores, dtype=np.float64)
         labels = np.where(changes, proposed, before)
         return labels, np.where(changes[:, None], _given(scores, labels, confidence), scores)
 
@@ -136,7 +139,7 @@ def decide(
         np.array([EMOTIONS.index(evidence.emotion)]),
         np.array([index]),
         np.array([known or 0.0]),
-        distribution_of(reading, known)[None],
+        distribution_of(reading, known)[None] if decision.kind == "mix" else None,
     )
     emotion = EMOTIONS[int(labels[0])]
     if emotion != evidence.emotion:

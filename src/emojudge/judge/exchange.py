@@ -21,7 +21,7 @@ class Sampling:
     temperature: float | None = 0.3  # EmoJudge section 2.4
     max_tokens: int = 200
     samples: int = 1  # k answers, for confidence by agreement
-    label_logprobs: bool = False  # also ask for the probabilities of the single-letter labels
+    label_logprobs: bool = False  # the answer is one letter: ask for the probabilities of all of them
     seed: int | None = None
 
 

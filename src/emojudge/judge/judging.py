@@ -181,12 +181,15 @@ class Judge:
     def readings(self, items: Iterable[Prediction | Evidence]) -> Iterator[Reading]:
         """What the model answers to every prediction, whatever the gate, and nothing decided: for tuning."""
         for case in self._cases(items, Gate()):
-            yield Reading(fault=case.why) if case.answer is None else self._read(case.answer.result())
+            yield Reading(fault=case.why) if case.answer is None else self._read(case.came())
 
     def cost_of(self, item: Prediction | Evidence) -> float | None:
         """What the answers about an utterance have cost, US dollars; None where that is not known."""
-        evidence = item if isinstance(item, Evidence) else evidence_of(item)
-        return self.ledger.cost(self._request(evidence).key)
+        return self.ledger.cost(self.key_of(item))
+
+    def key_of(self, item: Prediction | Evidence) -> str:
+        """The key by which the ledger knows the request about an utterance and its answers."""
+        return self._request(item if isinstance(item, Evidence) else evidence_of(item)).key
 
     def plan(self, items: Iterable[Prediction | Evidence]) -> "Plan":
         """What `refine` would send and what that would cost at most, without sending anything."""
@@ -280,7 +283,7 @@ class Judge:
     def _decided(self, case: "_Case") -> Row:
         if case.answer is None:
             return None, None, keep(case.evidence, "passed", case.why)
-        answer = case.answer.result()
+        answer = case.came()
         reading = self._read(answer)
         verdict = decide(
             case.evidence,
@@ -340,11 +343,16 @@ class _Case:
     evidence: Evidence
     why: str
     key: str | None = None
-    answer: Future[Answer] | None = None
+    answer: Answer | Future[Answer] | None = None
 
     @property
     def is_ready(self) -> bool:
-        return self.answer is None or self.answer.done()
+        return not isinstance(self.answer, Future) or self.answer.done()
+
+    def came(self) -> Answer:
+        """The answer, once it is there."""
+        assert self.answer is not None
+        return self.answer.result() if isinstance(self.answer, Future) else self.answer
 
 
 def _masked(example: Example) -> Example:

@@ -62,7 +62,9 @@ class Ledger:
     def __init__(self, path: Path | str | None = None) -> None:
         self.path = None if path is None else Path(path)
         self._lock = threading.RLock()
-        self._stored: set[str] = set()  # hashes of texts that need not be written again
+        # What most requests have in common, with what is written for it: the system message and the schema.
+        self._common: tuple[str, str] = ("", "")
+        self._schema: tuple[dict[str, Any] | None, str | None] = (None, None)
         try:
             if self.path is not None and not self.path.exists():
                 os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o600))
@@ -72,6 +74,9 @@ class Ledger:
             self._base.execute("PRAGMA journal_mode = WAL")
             # In WAL mode a commit outlives the process at once, and the machine at the next checkpoint.
             self._base.execute("PRAGMA synchronous = NORMAL")
+            self._base.execute(
+                "PRAGMA wal_autocheckpoint = 4000"
+            )  # pages, so many MB: most are written often
             self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise JudgeError(
@@ -141,30 +146,35 @@ class Ledger:
             answer = replace(answer, letter_logprobs=finite or None)
         paid = answer.usage.prompt + answer.usage.completion > 0
         usable = answer.error is None or (paid and not answer.transient)
-        texts = [(_text_hash(message.content), message.content) for message in request.messages]
+        texts = [(self._hash(message.content), message.content) for message in request.messages]
         said = [[message.role, text] for message, (text, _) in zip(request.messages, texts, strict=True)]
-        schema = request.schema and json.dumps(request.schema)
+        if request.schema is not self._schema[0]:
+            self._schema = request.schema, request.schema and json.dumps(request.schema)
+        now = _now()
         requested = (
             request.key,
             provider,
             model,
             prompt,
             json.dumps(said),
-            schema,
+            self._schema[1],
             _sampling(request.sampling),
-            _now(),
+            now,
         )
-        came = (answer.key, _ANSWER.dump_json(answer).decode(), cost, usable, answer.received or _now())
+        came = (answer.key, _ANSWER.dump_json(answer).decode(), cost, usable, answer.received or now)
+        new = [(text, content) for text, content in texts if text != self._common[1]]
         with self._transaction() as base:
-            for text in texts:
-                if text[0] not in self._stored:
-                    base.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", text)
+            base.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", new)
             base.execute("INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", requested)
             base.execute(
                 "INSERT INTO answers (key, answer, cost, usable, received) VALUES (?, ?, ?, ?, ?)", came
             )
             if texts:
-                self._stored = {texts[0][0]}  # the system message, which is the same for all that follow
+                self._common = texts[0][1], texts[0][0]
+
+    def _hash(self, text: str) -> str:
+        common, known = self._common
+        return known if known and text == common else _text_hash(text)
 
     def record(self, run: int, rows: Sequence[Row]) -> None:
         """Write verdicts down; one that is there is replaced."""

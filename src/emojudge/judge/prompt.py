@@ -29,7 +29,7 @@ from emojudge.emotions import ATTRIBUTES, EMOTIONS, Attribute, Emotion
 from emojudge.errors import JudgeError
 from emojudge.judge.block import RULE, data_block
 from emojudge.judge.evidence import describe
-from emojudge.judge.exchange import Message, Request, Sampling
+from emojudge.judge.exchange import Message, Request, Role, Sampling
 from emojudge.judge.forms import LETTER_OF, Form, instruction, schema
 from emojudge.judge.steps import EVEN, STEPS, Scales
 from emojudge.records import Attributes, Evidence, Record
@@ -42,6 +42,7 @@ PARAPHRASES: dict[Task, tuple[str, ...]] = {  # the same question in other words
 }
 DRAWN = Sampling()
 TOLD = 0.1  # of a score, from which it is told
+_CASE = "\0case\0"  # stands for the case where the rest is filled in already; no block can contain it
 _REQUIRED = ("case", "rule", "answer")
 _KNOWN = (*_REQUIRED, "categories", "examples", "threshold", "bins")
 
@@ -155,19 +156,8 @@ class Question:
 
     def request(self, evidence: Evidence, examples: Sequence[Example] = ()) -> Request:
         """The request about an utterance."""
-        values = {
-            "rule": RULE,
-            "answer": self._answer,
-            "categories": ", ".join(self.labels),
-            "threshold": f"{self.threshold:.0%}",
-            "bins": ", ".join(STEPS),
-            "examples": self._shown(tuple(examples)),
-            "case": data_block(self.case(evidence)),
-        }
-        messages = (
-            Message("system", Template(self.prompt.system).substitute(values).strip()),
-            Message("user", Template(self.prompt.user).substitute(values).strip()),
-        )
+        case = data_block(self.case(evidence))
+        messages = tuple(Message(role, case.join(around)) for role, around in self._around(tuple(examples)))
         letters = tuple(LETTER_OF[label] for label in self.labels)
         return Request(request_key(messages, self._rest), messages, letters, self._schema, self.sampling)
 
@@ -177,14 +167,29 @@ class Question:
         hidden = {"attributes"} if self.prompt.task == "emotion" else {"emotion", "scores", "opinions"}
         return {_NAMES[name]: value for name, value in told.items() if value and name not in hidden}
 
+    def _around(self, examples: tuple[Example, ...]) -> list[tuple[Role, list[str]]]:
+        """Each message as the texts before and after the case: with most examples, the same every time."""
+        if not self._last or examples != self._last[0]:
+            values = {
+                "rule": RULE,
+                "answer": instruction(self.form, self.labels),
+                "categories": ", ".join(self.labels),
+                "threshold": f"{self.threshold:.0%}",
+                "bins": ", ".join(STEPS),
+                "examples": self._shown(examples),
+                "case": _CASE,
+            }
+            templates: dict[Role, str] = {"system": self.prompt.system, "user": self.prompt.user}
+            texts = {role: Template(text).substitute(values).strip() for role, text in templates.items()}
+            self._last[:] = [examples, [(role, text.split(_CASE)) for role, text in texts.items()]]
+        around: list[tuple[Role, list[str]]] = self._last[1]
+        return around
+
     def _shown(self, examples: tuple[Example, ...]) -> str:
         if not examples:
             return ""
-        if examples != self._last[0]:  # most runs show the same ones every time
-            shown = [f"{data_block(self.case(e.evidence))}\nCorrect: {self._label(e)}" for e in examples]
-            text = "Correct predictions for other speech:\n\n" + "\n\n".join(shown)
-            self._last[:] = [examples, text]
-        return str(self._last[1])
+        shown = [f"{data_block(self.case(e.evidence))}\nCorrect: {self._label(e)}" for e in examples]
+        return "Correct predictions for other speech:\n\n" + "\n\n".join(shown)
 
     def _label(self, example: Example) -> str:
         if self.prompt.task == "attributes" and example.attributes is not None:
@@ -194,7 +199,7 @@ class Question:
 
     @cached_property
     def _last(self) -> list[Any]:
-        return [(), ""]
+        return []  # the examples that were shown last, and the messages around a case with them
 
     @cached_property
     def _rest(self) -> bytes:
@@ -202,10 +207,6 @@ class Question:
         return json.dumps(
             [self.model, self._schema, asdict(self.sampling), self.labels], sort_keys=True
         ).encode()
-
-    @cached_property
-    def _answer(self) -> str:
-        return instruction(self.form, self.labels)
 
     @cached_property
     def _schema(self) -> dict[str, Any] | None:
@@ -260,7 +261,10 @@ def _percent(scores: dict[Emotion, float] | None) -> dict[str, str]:
 
 
 def _opinions(evidence: Evidence, question: Question) -> dict[str, dict[str, str]]:
+    """What each model says alone; nothing where there is one, for then the scores are its own."""
     both = {"by the voice alone": evidence.audio_scores, "by the words alone": evidence.text_scores}
+    if None in both.values():
+        return {}
     told = {name: _percent(scores) for name, scores in both.items()}
     return {name: scores for name, scores in told.items() if scores}
 

@@ -7,9 +7,9 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
 
-from emojudge.bundle.format import write_whole
 from emojudge.emotions import EMOTIONS, Emotion
 from emojudge.errors import JudgeError
+from emojudge.files import write_whole
 from emojudge.judge.decision import Decision, Source
 from emojudge.judge.examples import Choice
 from emojudge.judge.exchange import Sampling

@@ -1,5 +1,6 @@
 """The acoustic model: normalise, encode, pool over the true frames, classify."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from emojudge.models.backbones import load_backbone
 from emojudge.models.head import ResidualHead
 from emojudge.models.padding import length_mask
-from emojudge.models.pooling import AttentiveStatisticsPooling
+from emojudge.models.pooling import AttentiveStatisticsPooling, LayerWeights
 from emojudge.recipe import AcousticSettings
 
 
@@ -31,6 +32,10 @@ class AcousticModel(nn.Module):
         encoder: Any = backbone  # a module that is a `backbones.Backbone`
         features: int = encoder.features
         self.backbone = encoder
+        self.layers: LayerWeights | None = None
+        if settings.layer_weights:
+            self.layers = LayerWeights(settings.backbone.last)
+            features //= settings.backbone.last
         self.pooling = AttentiveStatisticsPooling(features)
         self.head = ResidualHead(
             2 * features, outputs, settings.head_width, settings.head_layers, settings.dropout
@@ -64,12 +69,22 @@ class AcousticModel(nn.Module):
     def embed(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Pooled features `(batch, 2 * features)`, what `--adapt` normalises and the head reads."""
         hidden, frames = (inputs, lengths) if inputs.ndim == 3 else self.encode(inputs, lengths)
+        if self.layers is not None:
+            hidden = self.layers(hidden)
         pooled: Tensor = self.pooling(hidden, length_mask(frames, hidden.shape[1]))
         return pooled
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.embed(inputs, lengths))
+    def forward(
+        self, inputs: Tensor, lengths: Tensor, mix: Callable[[Tensor], Tensor] | None = None
+    ) -> Tensor:
+        pooled = self.embed(inputs, lengths)
+        logits: Tensor = self.head(pooled if mix is None else mix(pooled))
         return logits
+
+    @property
+    def output_layer(self) -> nn.Linear:
+        """What gives the logits; a known prior goes into its bias."""
+        return self.head.output
 
     def penalty(self) -> Tensor:
         """The L2 term on the attention parameters, to be scaled by the recipe's `attention_penalty`."""
@@ -77,5 +92,6 @@ class AcousticModel(nn.Module):
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters by part: each part has its own learning rate."""
-        parts = {"encoder": self.backbone, "pooling": self.pooling, "head": self.head}
+        pooling = nn.ModuleList([self.pooling] if self.layers is None else [self.layers, self.pooling])
+        parts = {"encoder": self.backbone, "pooling": pooling, "head": self.head}
         return {name: [p for p in part.parameters() if p.requires_grad] for name, part in parts.items()}

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from emojudge.errors import RecipeError
+from emojudge.models.ecapa import EcapaBackbone
+from emojudge.models.lora import add_lora
 from emojudge.models.pretrained import check_kind
 from emojudge.models.wav2vec2 import Wav2Vec2Backbone
 from emojudge.models.whisper import WhisperBackbone
@@ -14,8 +16,9 @@ from emojudge.recipe import BackboneSettings
 
 
 class Backbone(Protocol):
-    """An acoustic encoder. `features` is the size of a hidden frame."""
+    """An acoustic encoder. `kind` is its name in the registry, `features` the size of a hidden frame."""
 
+    kind: str
     features: int
 
     def frames(self, lengths: Tensor) -> Tensor:
@@ -25,10 +28,11 @@ class Backbone(Protocol):
         """`(batch, samples)`, zero beyond each length, to `(batch, frames, features)`."""
 
     def freeze(self, layers: int) -> None:
-        """Stop training the front-end and the first `layers` transformer layers."""
+        """Stop training the front-end and the first `layers` layers."""
 
 
 _KINDS: dict[str, Callable[..., nn.Module]] = {
+    "ecapa": EcapaBackbone.from_pretrained,
     "whisper": WhisperBackbone.from_pretrained,
     # WavLM, HuBERT and wav2vec 2.0 share one front-end and one interface in transformers.
     "wavlm": Wav2Vec2Backbone.from_pretrained,
@@ -62,7 +66,9 @@ def load_backbone(settings: BackboneSettings, weights: str | None = None) -> nn.
         options["dynamic_range_db"] = settings.dynamic_range_db
     where = weights or settings.weights
     backbone: Any = _KINDS[settings.kind](where, settings.layers, settings.last, **options)
-    check_kind(backbone.encoder, settings.kind)
+    check_kind(backbone.kind, settings.kind)
     backbone.freeze(settings.frozen_layers)
+    if settings.lora:
+        add_lora(backbone.encoder, settings.lora, settings.frozen_layers)
     loaded: nn.Module = backbone
     return loaded

@@ -42,3 +42,20 @@ class ResidualHead(nn.Module):
             hidden = block(hidden) if index == 0 else hidden + block(hidden)
         logits: Tensor = self.output(hidden)
         return logits
+
+
+class DenseHead(nn.Module):
+    """Linear → tanh → linear, `(batch, features)` to `(batch, outputs)`: of audEERING's published model.
+
+    Source: Wagner et al. 2023, "Dawn of the transformer era in speech emotion recognition".
+    """
+
+    def __init__(self, features: int, width: int, outputs: int) -> None:
+        super().__init__()
+        self.features = features
+        self.dense = nn.Linear(features, width)
+        self.output = nn.Linear(width, outputs)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        logits: Tensor = self.output(self.dense(pooled).tanh())
+        return logits

@@ -1,10 +1,12 @@
 """The linguistic model: an encoder over tokens, its first token's vector, dropout, linear."""
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
 from transformers import AutoModel
 
+from emojudge.models.lora import add_lora
 from emojudge.models.padding import length_mask
 from emojudge.models.pretrained import check_depth, check_kind, load_pretrained
 from emojudge.recipe import LinguisticSettings
@@ -33,7 +35,7 @@ class LinguisticModel(nn.Module):
             RecipeError: the weights are not there, or not of the kind or depth that the recipe names.
         """
         encoder = load_pretrained(AutoModel, weights or settings.backbone.weights)
-        check_kind(encoder, settings.backbone.kind)
+        check_kind(encoder.config.model_type, settings.backbone.kind)
         layers, frozen = settings.backbone.layers, settings.backbone.frozen_layers
         if layers is not None:
             encoder.encoder.layer = encoder.encoder.layer[: check_depth(layers, len(encoder.encoder.layer))]
@@ -42,13 +44,23 @@ class LinguisticModel(nn.Module):
             encoder.encoder.layer[:frozen].requires_grad_(False)
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None  # the first token's vector is read as it is
+        if settings.backbone.lora:
+            add_lora(encoder, settings.backbone.lora, frozen)
         return cls(encoder, outputs, settings.dropout)
 
-    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def forward(
+        self, tokens: Tensor, lengths: Tensor, mix: Callable[[Tensor], Tensor] | None = None
+    ) -> Tensor:
         mask = length_mask(lengths, tokens.shape[1])
         hidden = self.encoder(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
-        logits: Tensor = self.head(self.dropout(hidden[:, 0]))
+        first = hidden[:, 0]
+        logits: Tensor = self.head(self.dropout(first if mix is None else mix(first)))
         return logits
+
+    @property
+    def output_layer(self) -> nn.Linear:
+        """What gives the logits; a known prior goes into its bias."""
+        return self.head
 
     def penalty(self) -> Tensor:
         """There is no attention pooling here to penalise."""

@@ -4,6 +4,23 @@ import torch
 from torch import Tensor, nn
 
 
+class LayerWeights(nn.Module):
+    """Hidden states of several layers side by side to their sum by learnt weights, which start the same.
+
+    `(batch, frames, layers * features)` to `(batch, frames, features)`; the weights are a softmax.
+    Source: Peters et al. 2018, equation 1, without its scale; Yang et al. 2021 (SUPERB).
+    """
+
+    def __init__(self, layers: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(layers))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        by_layer = hidden.reshape(*hidden.shape[:2], len(self.logits), -1)
+        summed: Tensor = (self.logits.softmax(dim=0)[:, None] * by_layer).sum(dim=2)
+        return summed
+
+
 class AttentiveStatisticsPooling(nn.Module):
     """Mean and standard deviation of the frames, weighted by learned attention.
 

@@ -8,6 +8,7 @@ from transformers import AutoConfig, AutoModel
 
 from emojudge.models.padding import length_mask
 from emojudge.models.pretrained import check_depth, check_last, load_pretrained
+from emojudge.models.wavlm_attention import fuse_attention
 
 
 class MaskedGroupNorm(nn.GroupNorm):
@@ -36,7 +37,9 @@ class Wav2Vec2Backbone(nn.Module):
     def __init__(self, encoder: Any, layers: int | None = None, last: int = 1) -> None:
         super().__init__()
         self.encoder: Any = encoder
+        fuse_attention(encoder)
         config = encoder.config
+        self.kind: str = config.model_type
         self._strides = list(zip(config.conv_kernel, config.conv_stride, strict=True))
         kept = check_depth(layers, len(encoder.encoder.layers))
         encoder.encoder.layers = encoder.encoder.layers[:kept]

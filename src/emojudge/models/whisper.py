@@ -32,6 +32,7 @@ class WhisperBackbone(nn.Module):
         dynamic_range_db: float | None = None,
     ) -> None:
         super().__init__()
+        self.kind: str = config.model_type
         config = copy.deepcopy(config)
         config.encoder_layers = check_depth(layers, config.encoder_layers)
         config._attn_implementation = "sdpa"

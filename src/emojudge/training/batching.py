@@ -9,7 +9,12 @@ POOL = 50  # batches that are sorted by length together: large enough for little
 
 
 def epoch_batches(
-    sizes: NDArray[np.int64], repeats: NDArray[np.float64], batch_size: int, seed: int, epoch: int
+    sizes: NDArray[np.int64],
+    repeats: NDArray[np.float64],
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    strata: NDArray[np.int64] | None = None,
 ) -> list[NDArray[np.int64]]:
     """The training batches of one epoch, as arrays of item indices.
 
@@ -17,10 +22,13 @@ def epoch_batches(
         sizes: length of each item `(items,)`, in any unit.
         repeats: how often each item comes per epoch `(items,)`; 0.25 means every fourth epoch on average.
         batch_size: items per batch; the last one of a pool may be smaller.
+        strata: a group of each item `(items,)`; fractions are drawn evenly within each. None: one group.
         seed, epoch: the batches depend on nothing else, so that a resumed epoch has the same ones.
     """
     generator = np.random.default_rng((seed, epoch))
-    order = generator.permutation(_draw(repeats, generator))
+    order = generator.permutation(
+        _draw(repeats, generator, np.zeros_like(sizes) if strata is None else strata)
+    )
     batches: list[NDArray[np.int64]] = []
     pool = POOL * batch_size
     for start in range(0, len(order), pool):
@@ -30,14 +38,17 @@ def epoch_batches(
     return [batches[at] for at in generator.permutation(len(batches))]
 
 
-def _draw(repeats: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.int64]:
+def _draw(
+    repeats: NDArray[np.float64], generator: np.random.Generator, strata: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Item indices, each as often as its repeats say; fractions are drawn evenly, not item by item."""
     whole = np.floor(repeats).astype(np.int64)
     items = [np.repeat(np.arange(len(repeats)), whole)]
     fractions = repeats - whole
     for fraction in np.unique(fractions[fractions > 0]):
-        group = np.flatnonzero(fractions == fraction)
-        items.append(generator.choice(group, round(fraction * len(group)), replace=False))
+        for stratum in np.unique(strata[fractions == fraction]):
+            group = np.flatnonzero((fractions == fraction) & (strata == stratum))
+            items.append(generator.choice(group, round(fraction * len(group)), replace=False))
     return np.concatenate(items)
 
 

@@ -15,10 +15,17 @@ from emojudge.bundle.sessions import LinguisticSession
 from emojudge.emotions import EMOTIONS
 from emojudge.errors import BundleError, TrainingError
 from emojudge.recipe import Recipe
-from emojudge.training.checkpoint import load_checkpoint
 from emojudge.training.data import AudioData, targets
 from emojudge.training.outputs import outputs
-from emojudge.training.run import Split, load_split, model_and_data, source_name, tokenizer_file, weights_at
+from emojudge.training.run import (
+    Split,
+    best_parameters,
+    load_split,
+    model_and_data,
+    source_name,
+    tokenizer_file,
+    weights_at,
+)
 from emojudge.training.steps import split_outputs
 
 AUGMENTED_SEED = 2026  # of the held-out clips' second version, as a strange channel would give it
@@ -30,16 +37,9 @@ class Run:
     """A finished run folder: its recipe, its best model, its held-out data."""
 
     def __init__(self, folder: Path, data: Path, weights: Path | None) -> None:
-        if not (folder / "best.safetensors").exists():
-            raise TrainingError(
-                folder,
-                found="no best.safetensors",
-                expected="a finished run",
-                advice="Run `emojudge train` first.",
-            )
+        tensors, self.metrics = best_parameters(folder)
         self.recipe = Recipe.read(folder / "recipe.json")  # JSON is YAML
         self.model, self.make = model_and_data(self.recipe, weights, folder / "frames")
-        tensors, self.metrics = load_checkpoint(folder / "best.safetensors")
         self.model.load_state_dict(tensors)
         self.model.eval()
         self.environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))

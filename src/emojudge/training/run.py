@@ -15,20 +15,22 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from emojudge.bundle.format import write_whole
 from emojudge.bundle.make import embedding_statistics
 from emojudge.corpora.sources import source_split
 from emojudge.errors import RecipeError, TrainingError
+from emojudge.files import write_whole
 from emojudge.models.acoustic import AcousticModel
 from emojudge.models.linguistic import LinguisticModel
 from emojudge.recipe import AcousticSettings, Recipe, Source
 from emojudge.records import Utterance
+from emojudge.training.checkpoint import load_checkpoint
 from emojudge.training.data import AudioData, Data, TextData, targets
 from emojudge.training.frames import FrameData, encode_views
 from emojudge.training.outputs import embeddings
 from emojudge.training.steps import output_count
 from emojudge.training.trainer import Progress, Trainer
 
+BEST = "best.safetensors"
 MakeData = Callable[["Split", bool], Data]  # whether it is for training: augmented, statistics taken
 
 
@@ -65,6 +67,7 @@ def train(
     weights: Path | None = None,
     progress: Progress = lambda done, steps, text: None,
     cache: Path | None = None,
+    start_from: Path | None = None,
 ) -> Trained:
     """Train the recipe's model, or go on where the run folder's last checkpoint stands.
 
@@ -75,31 +78,58 @@ def train(
         weights: folder in which the encoder's weights lie by the name in the recipe; without it the name is
             a path or a name on the Hub.
         cache: where the frames of a frozen backbone are kept, which runs may share; None: in the run folder.
+        start_from: a finished run, whose best parameters this one begins with: a second stage.
 
     Raises:
-        RecipeError: the folder belongs to another recipe.
+        RecipeError: the folder belongs to another recipe, or the run to start from is of another model.
         CorpusError: a corpus is missing or not as its release has it.
         TrainingError: nothing to train on, or the loss is no longer a number.
     """
-    _claim(folder, recipe)
+    first = best_parameters(start_from)[0] if start_from else None
+    _claim(folder, recipe, start_from)
     torch.manual_seed(recipe.training.seed)
     parts = {name: load_split(recipe, data, name) for name in ("train", "validation")}
     model, make = model_and_data(recipe, weights, cache or folder / "frames", progress)
     train_data, validation_data = make(parts["train"], True), make(parts["validation"], False)
-    if isinstance(model, AcousticModel) and recipe.acoustic and recipe.acoustic.standardise:
+    if first is not None and start_from:
+        _take_over(model, first, start_from)
+    elif isinstance(model, AcousticModel) and recipe.acoustic and recipe.acoustic.standardise:
         standardise(model, train_data, parts["train"].repeats)
-    trainer = Trainer(
-        model,
-        recipe.training,
-        recipe.tasks,
-        train_data,
-        parts["train"].repeats,
-        validation_data,
-        folder,
-        recipe.acoustic.attention_penalty if recipe.acoustic else 0.0,
-    )
+    trainer = make_trainer(recipe, model, train_data, parts["train"].repeats, validation_data, folder)
     metrics = trainer.run(progress)
     return Trained(recipe, model, metrics, validation_data, train_data)
+
+
+def best_parameters(run: Path) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """The parameters of a finished run with the best validation, and its figures.
+
+    Raises:
+        TrainingError: there are none.
+    """
+    path = run / BEST
+    if not path.exists():
+        raise TrainingError(
+            run, found=f"no {BEST}", expected="a finished run", advice="Run `emojudge train` first."
+        )
+    return load_checkpoint(path)
+
+
+def _take_over(model: nn.Module, tensors: dict[str, Tensor], run: Path) -> None:
+    """Parameters, and the figures that inputs and features are normalised by, which belong to them."""
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = str(error).split("\n\t")[-1]
+        raise RecipeError(
+            run, found=f"a run of another model: {reason}", expected="one of the recipe's model"
+        ) from error
+
+
+def make_trainer(recipe: Recipe, model: nn.Module, train_data: Data, repeats: NDArray[np.float64],
+                 validation: Data, folder: Path) -> Trainer:  # fmt: skip
+    """The trainer of a recipe's model, in a run folder."""
+    penalty = recipe.acoustic.attention_penalty if recipe.acoustic else 0.0
+    return Trainer(model, recipe.training, recipe.tasks, train_data, repeats, validation, folder, penalty)
 
 
 def load_split(recipe: Recipe, data: Path, name: str) -> Split:
@@ -225,7 +255,8 @@ def _encoded(
         hidden, frames = model.encode(waveforms.to(device), lengths.to(device))
         return hidden.cpu(), frames.cpu()
 
-    depends = settings.model_dump(include={"backbone", "normalisation", "max_seconds", "trim_db", "augment"})
+    kept = {"backbone", "normalisation", "max_seconds", "trim_db", "augment"}
+    depends = settings.model_dump(include=kept, exclude={"backbone": {"lora"}})  # which no frozen one has
     normal = [float(model.mean), float(model.deviation)]
     clips, frames = [], []
     order: list[NDArray[np.int64]] = []
@@ -266,13 +297,13 @@ def weights_at(name: str, folder: Path | None) -> str:
     return str(folder / name) if folder else name
 
 
-def _claim(folder: Path, recipe: Recipe) -> None:
+def _claim(folder: Path, recipe: Recipe, start_from: Path | None) -> None:
     """Write the recipe and the environment into a new run folder; refuse another recipe's folder."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "recipe.json"
     content = recipe.model_dump_json(indent=2)
     if path.exists():
-        if path.read_text(encoding="utf-8") != content:
+        if Recipe.read(path) != recipe:  # keys that came later stand at their defaults in an older file
             raise RecipeError(
                 folder,
                 found=f"a run of another recipe ({hashlib.sha256(path.read_bytes()).hexdigest()[:8]})",
@@ -282,5 +313,7 @@ def _claim(folder: Path, recipe: Recipe) -> None:
         return
     packages = {name: version(name) for name in ("numpy", "torch", "transformers", "emojudge")}
     environment = {"python": platform.python_version(), "machine": platform.machine(), **packages}
+    if start_from:  # the stage before, by what it came to
+        environment["start_from"] = hashlib.sha256((start_from / BEST).read_bytes()).hexdigest()
     (folder / "environment.json").write_text(json.dumps(environment, indent=2), encoding="utf-8")
     write_whole(path, content)

@@ -2,7 +2,8 @@
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,16 @@ from emojudge.errors import TrainingError
 from emojudge.models.losses import MIN_WEIGHT, ConcordanceLoss, focal_terms
 from emojudge.recipe import Task, TrainingSettings
 from emojudge.training.data import Batch
+from emojudge.training.mixup import Mixing, draw_mixing
 
+TARGETS = ("emotions", "attributes", "choices")
 OUTPUTS = {"emotion": len(EMOTIONS), "attributes": 3}
+Scale = Callable[[Tensor], Tensor]
+
+
+def unscaled(loss: Tensor) -> Tensor:
+    """The loss as it is: float32 and bfloat16 have room for its gradients."""
+    return loss
 
 
 def output_count(tasks: tuple[Task, ...]) -> int:
@@ -37,10 +46,17 @@ class Objective:
     forward pass then carries into the parameters: the exact gradient of the whole batch.
     """
 
-    def __init__(self, settings: TrainingSettings, tasks: tuple[Task, ...], weights: Tensor) -> None:
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        tasks: tuple[Task, ...],
+        weights: Tensor,
+        scaling: tuple[Tensor, Tensor] | None = None,  # see `imbalance.vector_scaling`
+    ) -> None:
         self._settings = settings
         self._tasks = tasks
         self._weights = weights
+        self._scaling = scaling
         self._concordance = ConcordanceLoss()
 
     def __call__(
@@ -55,6 +71,8 @@ class Objective:
         emotion, attributes = split_outputs(logits, self._tasks)
         loss = logits[:0].sum()
         if emotion is not None:
+            if self._scaling is not None:
+                emotion = emotion * self._scaling[0] + self._scaling[1]
             terms, scale = focal_terms(
                 emotion, batch.emotions, self._weights, self._settings.focal_gamma, batch.choices
             )
@@ -81,51 +99,64 @@ class Objective:
 
 
 def backward(model: nn.Module, batch: Batch, objective: Objective, settings: TrainingSettings,
-             two_pass: bool) -> float:  # fmt: skip
+             two_pass: bool, scale: Scale = unscaled) -> float:  # fmt: skip
     """Add the gradient of the batch's loss to the parameters; returns the loss.
 
     Args:
         two_pass: run the micro-batches once without a graph for all predictions, then again, with the same
             dropout, to carry the slope of the whole batch's loss into the parameters. Without it, the
             concordance is the mean of the micro-batches' own (as the official baseline has it).
+        scale: what the loss is multiplied by on its way into the gradients, such as `GradScaler.scale`; the
+            loss that is returned is without it.
 
     Raises:
         TrainingError: the loss is not a finite number.
     """
     parts = list(_micro_batches(batch, settings.accumulation))
+    mixings = [draw_mixing(settings.mixup, len(part.lengths)) for part in parts]
+    if any(mixings):
+        parts = [part if mix is None else mix.targets(part) for part, mix in zip(parts, mixings, strict=True)]
+        mixed = {name: torch.cat([getattr(p, name) for p in parts]) for name in TARGETS}
+        batch = replace(batch, **mixed)
     device = batch.inputs.device.type
     if two_pass and len(parts) > 1:
         states, logits = [], []
         with torch.no_grad(), autocast(settings.precision, device):
-            for part in parts:
+            for part, mix in zip(parts, mixings, strict=True):
                 states.append(random_state(device))
-                logits.append(model(part.inputs, part.lengths))
+                logits.append(_forward(model, part, mix))
         loss, slope = objective.gradient(torch.cat(logits).float(), batch)
         total = _finite(float(loss))
         after = random_state(device)
         slopes = torch.split(slope, [len(part.lengths) for part in parts])
-        for part, state, part_slope in zip(parts, states, slopes, strict=True):
+        for part, mix, state, part_slope in zip(parts, mixings, states, slopes, strict=True):
             set_random_state(state)
             with autocast(settings.precision, device):
-                again = model(part.inputs, part.lengths)
-            torch.autograd.backward(again.float(), part_slope)
+                again = _forward(model, part, mix)
+            torch.autograd.backward(again.float(), scale(part_slope))
         set_random_state(after)
         return total
     total, whole, rated = 0.0, objective.focal_weight(batch), _rated(batch).sum()
-    for part in parts:
+    for part, mix in zip(parts, mixings, strict=True):
         with autocast(settings.precision, device):
-            logits_part = model(part.inputs, part.lengths)
+            logits_part = _forward(model, part, mix)
         loss = objective(logits_part, part, whole, rated)
         total += _finite(float(loss.detach()))
-        torch.autograd.backward(loss)
+        torch.autograd.backward(scale(loss))
     return total
 
 
+def _forward(model: nn.Module, part: Batch, mix: Mixing | None) -> Tensor:
+    """Logits `(batch, outputs)`, of mixed features where there is a mixing."""
+    logits: Tensor = model(part.inputs, part.lengths, *([] if mix is None else [mix]))
+    return logits
+
+
 def autocast(precision: str, device: str) -> contextlib.AbstractContextManager[object]:
-    """bfloat16 where the recipe asks for it; nothing otherwise."""
-    if precision == "bfloat16":
-        return torch.autocast(device, dtype=torch.bfloat16)
-    return contextlib.nullcontext()
+    """bfloat16 or float16 where the recipe asks for it; nothing otherwise."""
+    if precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(device, dtype=torch.bfloat16 if precision == "bfloat16" else torch.float16)
 
 
 def random_state(device: str) -> dict[str, Tensor]:

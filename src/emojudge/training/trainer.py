@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from torch.utils.tensorboard import SummaryWriter
 from emojudge.emotions import ATTRIBUTES, EMOTIONS
 from emojudge.errors import TrainingError
 from emojudge.evaluation.metrics import ccc, macro_f1, uar
-from emojudge.recipe import Task, TrainingSettings
+from emojudge.models.pretrained import checkpoint_gradients
+from emojudge.recipe import Task, TrainingSettings, VectorScaling
 from emojudge.training.batching import epoch_batches
 from emojudge.training.checkpoint import (
     load_checkpoint,
@@ -30,6 +31,14 @@ from emojudge.training.checkpoint import (
     with_prefix,
 )
 from emojudge.training.data import Data, collate
+from emojudge.training.imbalance import (
+    balance,
+    class_weights,
+    drop_majority_votes,
+    emotion_counts,
+    prior_shift,
+    vector_scaling,
+)
 from emojudge.training.outputs import outputs
 from emojudge.training.steps import (
     Objective,
@@ -42,6 +51,7 @@ from emojudge.training.steps import (
 )
 
 Progress = Callable[[int, int, str], None]  # steps done, steps in all, what to say
+MIN_SCALE = 1e-3  # of a float16 loss: what overflows even under it is no number at all
 
 
 @dataclass
@@ -54,6 +64,7 @@ class Position:
     best: float = -math.inf
     best_epoch: int = -1
     losses: list[float] = field(default_factory=list)  # of this epoch
+    skipped: int = 0  # steps that were left out because float16 gradients overflowed
 
 
 class Trainer:
@@ -72,12 +83,20 @@ class Trainer:
         self._settings = settings
         self._tasks = tasks
         self._train = train
+        self._majority = int(emotion_counts(train.emotions, repeats).argmax())
+        self._strata: NDArray[np.int64] | None = None
+        if settings.balanced:
+            repeats, self._strata = balance(train.emotions, repeats)
         self._repeats = repeats
         self._validation = validation
         self._folder = folder
         self._penalty = attention_penalty
         weights = class_weights(train.emotions, repeats, settings.class_weights)
-        self._objective = Objective(settings, tasks, torch.from_numpy(weights).to(self.device))
+        self._counts = emotion_counts(train.emotions, repeats)
+        self._objective = Objective(
+            settings, tasks, torch.from_numpy(weights).to(self.device), self._scaling(settings.vector_scaling)
+        )
+        self._shift = self._prior_shift()
         rates = settings.learning_rates.model_dump()
         groups = [
             {"params": parameters, "lr": rates[name], "full_lr": rates[name], "name": name}
@@ -85,6 +104,10 @@ class Trainer:
             if parameters
         ]
         self._optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+        # Small gradients would be 0 in float16; where it is not asked for, everything passes unscaled.
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "float16")
+        if settings.gradient_checkpointing:
+            checkpoint_gradients(model)
         # Validated, kept and given out in place of the model itself where the recipe asks for an average.
         self._average: AveragedModel | None = None
         if settings.weight_average is not None:
@@ -98,7 +121,7 @@ class Trainer:
         """Train to the end or to the end of patience; returns the best epoch's validation metrics.
 
         Raises:
-            TrainingError: the loss or the model's outputs are no longer numbers.
+            TrainingError: the loss, the gradients or the model's outputs are no longer numbers.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(self._settings.seed)
@@ -110,6 +133,7 @@ class Trainer:
                 self._run_epoch(writer, progress)
         tensors, state = load_checkpoint(self._folder / "best.safetensors")
         self.model.load_state_dict({k: v.to(self.device) for k, v in tensors.items()})
+        self._shift = None  # it is in the last bias now
         metrics: dict[str, float] = state
         return metrics
 
@@ -119,38 +143,69 @@ class Trainer:
         model.eval()
         size = batch_size or max(1, self._settings.batch_size // self._settings.accumulation)
         with autocast(self._settings.precision, self.device.type):
-            return outputs(model, data, batch_size=size)
+            given = outputs(model, data, batch_size=size)
+        return given if self._shift is None else given + self._shift
 
     def _run_epoch(self, writer: SummaryWriter, progress: Progress) -> None:
         at = self._position
         batches = self._batches(at.epoch)
-        two_pass = "attributes" in self._tasks and self._settings.whole_batch_ccc
         self.model.train()
         started = time.monotonic()
         while at.batch < len(batches):
             seed = (self._settings.seed * 1_000_003 + at.epoch) * 1_000_003 + at.batch
-            batch = collate(self._train, batches[at.batch], seed)
-            batch = type(batch)(*(getattr(batch, name).to(self.device) for name in batch.__annotations__))
-            self._optimiser.zero_grad(set_to_none=True)
-            loss = backward(self.model, batch, self._objective, self._settings, two_pass)
-            if self._penalty:
-                (self._penalty * self.model.penalty()).backward()
-            if self._settings.max_gradient_norm:
-                nn.utils.clip_grad_norm_(self.model.parameters(), self._settings.max_gradient_norm)
-            factor = learning_rate_factor(at.step, self._steps, self._settings)
-            for group in self._optimiser.param_groups:
-                group["lr"] = factor * group["full_lr"]
-            self._optimiser.step()
-            if self._average is not None:
-                self._average.update_parameters(self.model)
+            loss = self.step(batches[at.batch], seed)
             at.batch, at.step = at.batch + 1, at.step + 1
             at.losses.append(loss)
             writer.add_scalar("train/loss", loss, at.step)
+            if self._scaler.is_enabled():
+                writer.add_scalar("train/skipped", at.skipped, at.step)
             recent = float(np.mean(at.losses[-50:]))
             progress(at.step, self._steps, f"epoch {at.epoch + 1} loss {recent:.3f} best {at.best:.4f}")
             if at.step % self._settings.checkpoint_every == 0:
                 self._save()
         self._end_epoch(writer, time.monotonic() - started)
+
+    def step(self, indices: NDArray[np.int64], seed: int) -> float:
+        """One optimiser step on these items of the training data; returns the loss."""
+        settings = self._settings
+        batch = collate(self._train, indices, seed)
+        if settings.annotation_dropout:
+            share, generator = settings.annotation_dropout, np.random.default_rng(seed)
+            kept = drop_majority_votes(batch.emotions.numpy(), self._majority, share, generator)
+            batch = replace(batch, emotions=torch.from_numpy(kept))
+        batch = type(batch)(*(getattr(batch, name).to(self.device) for name in batch.__annotations__))
+        self._optimiser.zero_grad(set_to_none=True)
+        two_pass = "attributes" in self._tasks and settings.whole_batch_ccc
+        loss = backward(self.model, batch, self._objective, settings, two_pass, self._scaler.scale)
+        if self._penalty:
+            torch.autograd.backward(self._scaler.scale(self._penalty * self.model.penalty()))
+        self._scaler.unscale_(self._optimiser)
+        if settings.max_gradient_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), settings.max_gradient_norm)
+        factor = learning_rate_factor(self._position.step, self._steps, settings)
+        for group in self._optimiser.param_groups:
+            group["lr"] = factor * group["full_lr"]
+        if self._stepped() and self._average is not None:
+            self._average.update_parameters(self.model)
+        return loss
+
+    def _stepped(self) -> bool:
+        """Step, unless float16 gradients overflowed: then the scale falls, and nothing else moves."""
+        before = self._scaler.get_scale()
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
+        after = self._scaler.get_scale()
+        if after >= before:
+            return True
+        self._position.skipped += 1
+        if after < MIN_SCALE:
+            raise TrainingError(
+                "training",
+                found=f"gradients that are no numbers in float16, at whatever scale (last {before:g})",
+                expected="finite numbers",
+                advice="Train in bfloat16 or float32; the last checkpoint is kept.",
+            )
+        return False
 
     def _end_epoch(self, writer: SummaryWriter, seconds: float) -> None:
         at = self._position
@@ -166,6 +221,8 @@ class Trainer:
         for name, value in metrics.items():
             writer.add_scalar(f"validation/{name}", value, at.step)
         row = {"epoch": at.epoch + 1, "step": at.step, "loss": float(np.mean(at.losses)), **metrics}
+        if self._scaler.is_enabled():
+            row["skipped"] = at.skipped
         value = float(at.epoch) if self._settings.select == "last" else metrics[self._settings.select]
         if value > at.best:
             at.best, at.best_epoch = value, at.epoch
@@ -196,7 +253,26 @@ class Trainer:
 
     def _batches(self, epoch: int) -> list[NDArray[np.int64]]:
         settings = self._settings
-        return epoch_batches(self._train.sizes, self._repeats, settings.batch_size, settings.seed, epoch)
+        return epoch_batches(
+            self._train.sizes, self._repeats, settings.batch_size, settings.seed, epoch, self._strata
+        )
+
+    def _scaling(self, settings: VectorScaling | None) -> tuple[Tensor, Tensor] | None:
+        if settings is None:
+            return None
+        factor, margin = vector_scaling(self._counts, settings.gamma, settings.tau)
+        return torch.tensor(factor).float().to(self.device), torch.tensor(margin).float().to(self.device)
+
+    def _prior_shift(self) -> NDArray[np.float32] | None:
+        """What the model's outputs `(outputs,)` are moved by where the recipe knows the prior."""
+        settings = self._settings
+        if settings.known_prior is None:
+            return None
+        prior = None if settings.known_prior == "uniform" else settings.known_prior
+        tau = settings.vector_scaling.tau if settings.vector_scaling else 0.0
+        shift = np.zeros(output_count(self._tasks), dtype=np.float32)
+        shift[: len(EMOTIONS)] = prior_shift(self._counts, prior, settings.class_weights, tau)
+        return shift
 
     def _save(self) -> None:
         tensors = {
@@ -206,7 +282,8 @@ class Trainer:
         }
         if self._average is not None:
             tensors |= with_prefix("average", self._average.state_dict())
-        save_checkpoint(self._folder / "checkpoint.safetensors", tensors, vars(self._position))
+        state = {**vars(self._position), "scaler": self._scaler.state_dict()}
+        save_checkpoint(self._folder / "checkpoint.safetensors", tensors, state)
 
     def _resume(self) -> None:
         path = self._folder / "checkpoint.safetensors"
@@ -219,13 +296,19 @@ class Trainer:
             self._average.load_state_dict(under_prefix("average", tensors))
         restore_optimiser(self._optimiser, under_prefix("optimiser", tensors))
         set_random_state(tensors)
+        self._scaler.load_state_dict(state.pop("scaler", {}))
         self._position = Position(**state)
         self._drop_metrics_after(self._position.epoch)
 
     def _kept(self) -> dict[str, Tensor]:
-        """The parameters that the validation saw."""
+        """The parameters that the validation saw; a known prior is in the last bias from here on."""
         model = self.model if self._average is None else self._average.module
-        return dict(model.state_dict())
+        tensors = dict(model.state_dict())
+        if self._shift is not None:
+            last: Any = model.output_layer
+            bias = next(name for name, p in model.named_parameters() if p is last.bias)
+            tensors[bias] = tensors[bias] + torch.from_numpy(self._shift).to(tensors[bias].device)
+        return tensors
 
     def _append_metrics(self, row: dict[str, Any]) -> None:
         path = self._folder / "metrics.csv"
@@ -248,20 +331,6 @@ class Trainer:
             temporary = path.with_suffix(".tmp")
             temporary.write_bytes(b"".join(lines[: epochs + 1]))
             os.replace(temporary, path)
-
-
-def class_weights(
-    emotions: NDArray[np.float32], repeats: NDArray[np.float64], power: float
-) -> NDArray[np.float32]:
-    """(N / (classes · count))^power per emotion `(8,)`, counted as an epoch sees them; 0 for absent ones.
-
-    Source: EmoJudge section 2.1 (power 1); a softer power: MEDUSA 2025.
-    """
-    counts = (emotions * repeats[:, None]).sum(axis=0)
-    present = counts > 0
-    weights = np.zeros(len(EMOTIONS), dtype=np.float32)
-    weights[present] = (counts.sum() / (present.sum() * counts[present])) ** power
-    return weights
 
 
 def learning_rate_factor(step: int, steps: int, settings: TrainingSettings) -> float:

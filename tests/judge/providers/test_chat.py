@@ -124,18 +124,15 @@ def test_samples_are_one_call_where_the_model_can_and_several_where_not() -> Non
     assert all("n" not in call.body for call in several)
 
 
-def test_letters_take_a_second_call_whose_prompt_begins_alike() -> None:
-    text, letters = calls(make_request(schema=True, label_logprobs=True), "m", Capabilities())
-    assert (letters.body["max_tokens"], letters.body["logprobs"], letters.body["top_logprobs"]) == (
-        1,
-        True,
-        20,
-    )
-    assert "response_format" not in letters.body
-    assert letters.body["messages"][0] == text.body["messages"][0]
-    assert letters.body["messages"][1]["content"].startswith("I won!")
-    assert "A, S, H" in letters.body["messages"][1]["content"]
-    assert text.body["messages"][1]["content"] == "I won!"
+def test_a_letter_and_its_probability_are_one_token_of_one_call() -> None:
+    (call,) = calls(make_request(label_logprobs=True, max_tokens=4, temperature=0.3), "m", Capabilities())
+    assert (call.body["logprobs"], call.body["top_logprobs"], call.body["max_tokens"]) == (True, 20, 1)
+    assert call.body["temperature"] == 0.3
+    (without,) = calls(make_request(label_logprobs=True, max_tokens=4), "m", Capabilities(logprobs=False))
+    assert without.body["max_tokens"] == 4  # a letter may then come after a quote or a space
+    assert "logprobs" not in without.body
+    several = calls(make_request(label_logprobs=True, samples=3), "m", Capabilities())
+    assert [call.key for call in several] == ["k#0", "k#1", "k#2"]
 
 
 def test_a_completion_is_read() -> None:
@@ -182,10 +179,10 @@ def test_log_probabilities_are_those_of_the_letters_alone() -> None:
     body = completion("The")
     body["choices"][0]["logprobs"] = logprobs
     request = make_request(label_logprobs=True)
-    answer = join(request, [read("k#0", completion("H")), read("k#letters", body)])
+    answer = join(request, [read("k#0", body)])
     assert answer.letter_logprobs == pytest.approx({"A": math.log(0.5), "S": math.log(0.5)})
-    assert answer.texts == ("H",)
-    assert answer.usage == Usage(14, 4)
+    assert answer.texts == ("The",)
+    assert answer.usage == Usage(7, 2)
 
 
 @settings(deadline=None)
@@ -197,18 +194,16 @@ def test_renormalised_probabilities_sum_to_one(logprobs: dict[str, float]) -> No
 
 
 def test_parts_that_failed_do_not_lose_those_that_came() -> None:
-    request = make_request(samples=3, label_logprobs=True)
+    request = make_request(samples=3)
     parts = [
         read("k#0", completion("H")),
         failure("k#1", "gone", transient=True),
         read("k#2", completion("S")),
-        failure("k#letters", "no logprobs here", transient=False),
     ]
     answer = join(request, parts, ("seed",))
     assert (answer.key, answer.texts, answer.error) == ("k", ("H", "S"), None)
     assert answer.dropped == ("seed",)
     assert answer.extra["samples"] == "1 of 3 calls failed: gone"
-    assert answer.extra["letters"] == "no logprobs here"
     lost = join(request, parts[1:2])
     assert (lost.key, lost.error, lost.transient) == ("k", "gone", True)
 
@@ -261,6 +256,11 @@ def test_errors_say_whether_asking_again_may_help(status: int | None, body: obje
     assert answer.transient is transient
 
 
+def test_an_error_without_words_is_still_an_error() -> None:
+    assert refusal("k", None, {"error": " \r"}).error == failure("k", "", transient=False).error
+    assert failure("k", "", transient=False).error
+
+
 def test_long_errors_are_cut() -> None:
     error = refusal("k", 500, {"message": "x " * 10_000}).error
     assert error is not None
@@ -288,7 +288,7 @@ def test_estimates_count_every_call_at_its_longest() -> None:
     three = estimate([make_request(samples=3, max_tokens=100)], able)
     assert (three.calls, three.completion) == (1, 300)
     letters = estimate([make_request(samples=3, max_tokens=100, label_logprobs=True)], Capabilities())
-    assert (letters.calls, letters.completion) == (4, 301)
+    assert (letters.calls, letters.completion) == (3, 3)
     assert letters.dollars is None
     assert (
         estimate([make_request()], able, batch=True).dollars == estimate([make_request()], able).dollars / 2

@@ -1,6 +1,7 @@
 """Real weights: SmolLM2 in this process and behind llama.cpp's HTTP server; fetched for this run."""
 
 import json
+import math
 import subprocess
 import sys
 import zipfile
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from emojudge.errors import ProviderError
+from emojudge.judge.exchange import Answer
 from emojudge.judge.providers import Settings, load_provider
 from emojudge.judge.providers import get as getting
 from emojudge.judge.providers.get import MODELS, Source, get_model
@@ -21,6 +23,7 @@ from emojudge.judge.providers.store import SqliteStore
 
 from .serving import SCHEMA, make_request
 
+LETTERS = "I won! Answer with one letter and nothing else: A for angry, S for sad, H for happy."
 FEW = Settings(threads=1, context=1_024, concurrency=2, timeout=280.0)
 
 # --------------------------------------------------------------------------------------------------- fetching
@@ -131,18 +134,24 @@ def check(text: str) -> None:
     assert isinstance(got["confidence"], int)
 
 
+def check_letters(answer: Answer) -> None:
+    assert answer.letter_logprobs is not None
+    assert set(answer.letter_logprobs) <= {"A", "S", "H"}
+    assert sum(map(math.exp, answer.letter_logprobs.values())) == pytest.approx(1.0)
+    assert answer.usage.completion == 1
+
+
 @pytest.mark.slow
 def test_a_model_in_this_process(local: Local) -> None:
-    request = make_request(schema=True, seed=3, samples=2, label_logprobs=True, max_tokens=60)
+    request = make_request(schema=True, seed=3, samples=2, max_tokens=60)
     answer = local.ask(request)
     assert answer.error is None
     assert len(answer.texts) == 2
     for text in answer.texts:
         check(text)
-    assert answer.letter_logprobs is not None
-    assert set(answer.letter_logprobs) <= {"A", "S", "H"}
     assert answer.usage.prompt > 60
     assert answer.model.startswith("SmolLM2")
+    check_letters(local.ask(make_request(text=LETTERS, label_logprobs=True)))
 
 
 @pytest.mark.slow
@@ -196,15 +205,14 @@ def url(weights: Path) -> Iterator[str]:
 @pytest.mark.slow
 def test_a_real_server(url: str) -> None:
     provider = load_provider(url, FEW)  # it serves one model, which need not be named
-    request = make_request(schema=True, seed=3, samples=2, label_logprobs=True, max_tokens=60)
+    request = make_request(schema=True, seed=3, samples=2, max_tokens=60)
     answer = provider.ask(request)
     assert answer.error is None
     assert answer.dropped == ()
     assert len(answer.texts) == 2
     for text in answer.texts:
         check(text)
-    assert answer.letter_logprobs is not None
-    assert set(answer.letter_logprobs) <= {"A", "S", "H"}
+    check_letters(provider.ask(make_request(text=LETTERS, label_logprobs=True)))
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(provider.ask, [make_request(str(i), max_tokens=5) for i in range(6)]))
     assert [(a.key, a.error) for a in answers] == [(str(i), None) for i in range(6)]

@@ -14,16 +14,14 @@ from typing import Any
 from emojudge.judge.exchange import Answer, Request, Usage
 from emojudge.judge.providers.capabilities import PARAMETERS, Capabilities
 
-# What a part's key ends with, beside "#0", "#1" … for samples that take a call each.
-TEXTS = "#texts"  # several samples by one call
-LETTERS = "#letters"  # the letters' log-probabilities
+TEXTS = "#texts"  # what a call's key ends with if it draws several samples; else "#0", "#1" …
 TOP_LOGPROBS = 20  # the most that servers give
 LONGEST_ERROR = 400  # characters that are kept of a server's complaint
 
 
 @dataclass(frozen=True)
 class Call:
-    """One HTTP request. A `Request` takes several for samples or log-probabilities: parts of one answer."""
+    """One HTTP request. A `Request` takes several where a call draws one sample: parts of an answer."""
 
     key: str  # the request's, "#", and which part of its answer this is
     body: dict[str, Any] = field(hash=False)
@@ -31,7 +29,10 @@ class Call:
 
 
 def calls(request: Request, model: str, capabilities: Capabilities) -> list[Call]:
-    """What to send for a request to a model that can do so much."""
+    """What to send for a request to a model that can do so much.
+
+    Of a letter whose probability is asked for, one token is drawn: what would come after it is never read.
+    """
     sampling = request.sampling
     body: dict[str, Any] = {
         "model": model,
@@ -40,7 +41,10 @@ def calls(request: Request, model: str, capabilities: Capabilities) -> list[Call
     if capabilities.effort is not None:
         body["reasoning_effort"] = capabilities.effort
     letters = sampling.label_logprobs and capabilities.logprobs
-    asked = dict(body, **_limit(sampling.max_tokens, capabilities))
+    longest = 1 if letters else sampling.max_tokens
+    asked = dict(body, **_limit(longest, capabilities))
+    if letters:
+        asked |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
     if capabilities.temperature and sampling.temperature is not None:
         asked["temperature"] = sampling.temperature
     if capabilities.schema and request.schema is not None:
@@ -55,26 +59,12 @@ def calls(request: Request, model: str, capabilities: Capabilities) -> list[Call
         if sampling.samples > 1 and capabilities.n:
             part["n"] = sampling.samples
         name = TEXTS if "n" in part else f"#{sample}"
-        planned.append(Call(request.key + name, part, sampling.max_tokens))
-    if letters:
-        planned.append(Call(request.key + LETTERS, _letters_body(request, body, capabilities), 1))
+        planned.append(Call(request.key + name, part, longest))
     return planned
 
 
 def _limit(tokens: int, capabilities: Capabilities) -> dict[str, int]:
     return {capabilities.limit: tokens + capabilities.thinking} if capabilities.limit else {}
-
-
-def _letters_body(request: Request, body: dict[str, Any], capabilities: Capabilities) -> dict[str, Any]:
-    """Ask for one letter. The prompt begins as the first one does, so that a server's cache serves both."""
-    messages = [dict(message) for message in body["messages"]]
-    ask = f"\n\nAnswer with exactly one of these, and nothing else: {', '.join(request.letters)}."
-    if messages and messages[-1]["role"] == "user":
-        messages[-1]["content"] += ask
-    else:
-        messages.append({"role": "user", "content": ask.strip()})
-    asked = dict(body, messages=messages, logprobs=True, top_logprobs=TOP_LOGPROBS)
-    return asked | _limit(1, capabilities)
 
 
 def dropped(request: Request, capabilities: Capabilities) -> tuple[str, ...]:
@@ -163,22 +153,17 @@ def _token_logprobs(logprobs: object) -> dict[str, float] | None:
 
 def join(request: Request, parts: Sequence[Answer], lost: tuple[str, ...] = ()) -> Answer:
     """One answer from those to a request's calls; what came is kept, what did not come is said in `extra`."""
-    texts = [part for part in parts if not part.key.endswith(LETTERS)]
-    good = [part for part in texts if not part.error]
-    letters = next((part for part in parts if part.key.endswith(LETTERS)), None)
+    good = [part for part in parts if not part.error]
+    bad = [part for part in parts if part.error]
     extra = {name: value for part in parts for name, value in part.extra.items()}
-    bad = [part for part in texts if part.error]
     if bad and good:
-        extra["samples"] = f"{len(bad)} of {len(texts)} calls failed: {bad[0].error}"
-    if letters is not None and letters.error:
-        extra["letters"] = letters.error
-    chosen = good[0] if good else texts[0] if texts else failure(request.key, "no answer", transient=True)
-    logprobs = renormalise(letters.letter_logprobs, request.letters) if letters else None
+        extra["samples"] = f"{len(bad)} of {len(parts)} calls failed: {bad[0].error}"
+    chosen = good[0] if good else bad[0] if bad else failure(request.key, "no answer", transient=True)
     return replace(
         chosen,
         key=request.key,
         texts=tuple(text for part in good for text in part.texts),
-        letter_logprobs=logprobs,
+        letter_logprobs=renormalise(chosen.letter_logprobs, request.letters),
         dropped=lost,
         usage=Usage(sum(p.usage.prompt for p in parts), sum(p.usage.completion for p in parts)),
         extra=extra,
@@ -297,7 +282,7 @@ def now() -> str:
 
 
 def _short(error: str) -> str:
-    text = clean(" ".join(error.split()))
+    text = clean(" ".join(error.split())) or "an error without a word"
     return text if len(text) <= LONGEST_ERROR else text[: LONGEST_ERROR - 2] + " …"
 
 

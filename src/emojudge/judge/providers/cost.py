@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from emojudge.judge.exchange import Request
 from emojudge.judge.providers.capabilities import Capabilities
@@ -53,6 +54,7 @@ def estimate(requests: Sequence[Request], capabilities: Capabilities, *, batch: 
     return Cost(count, prompt, completion, rate * price.dollars(prompt, completion), price.known)
 
 
+@lru_cache(maxsize=16)  # the system message is the same for all requests of a run
 def tokens(text: str) -> int:
     """About how many tokens a text has, rather too many than too few.
 

@@ -39,7 +39,8 @@ class Local:
         params.model.path = str(path)
         params.n_parallel = self.concurrency
         params.n_ctx = settings.context * self.concurrency  # llama.cpp divides it
-        params.cpuparams.n_threads = settings.threads or os.cpu_count() or 1
+        params.cpuparams.n_threads = settings.threads or _cores()
+        params.cache_ram_mib = 0  # each place keeps its last prompt; copies of older ones took up to 8 GB
         params.model_alias = {path.name}
         params.verbosity = -1
         # It listens on a port of its own in any case: on loopback, behind a key that nobody knows.
@@ -70,6 +71,11 @@ class Local:
             status = problem.get("code")
             return refusal(key, status if isinstance(status, int) else None, got)
         return read(key, got)
+
+
+def _cores() -> int:
+    """Cores that this process may use; llama.cpp's threads wait for one another, so more would slow it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check(path: Path) -> None:
