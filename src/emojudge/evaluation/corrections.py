@@ -27,7 +27,7 @@ class Corrections:
 
     @property
     def changed(self) -> NDArray[np.bool_]:
-        return self.before != self.after
+        return np.asarray(self.before != self.after)
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,9 @@ def _case(truth: Truth, system: System, found: Corrections, i: int, kind: str) -
     text = prediction.transcript.text if prediction and prediction.transcript else ""
     audio = row.utterance.audio if row and row.utterance else None
     sure = None if np.isnan(found.confidence[i]) else float(found.confidence[i])
-    names = [EMOTIONS[column[i]] for column in (found.truth, found.before, found.after)]
-    return Case(truth.ids[found.rows[i]], kind, *names, sure, found.reasons[i], text, audio)
+    labelled, before, after = (EMOTIONS[column[i]] for column in (found.truth, found.before, found.after))
+    name = truth.ids[found.rows[i]]
+    return Case(name, kind, labelled, before, after, sure, found.reasons[i], text, audio)
 
 
 def _verdict(cells: Mapping[str, Any], prediction: Any) -> Mapping[str, Any]:

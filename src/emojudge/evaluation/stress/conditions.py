@@ -157,7 +157,8 @@ def _phone(samples: Samples, random: np.random.Generator, others: Sequence[Sampl
     peak = float(np.abs(coded).max(initial=0.0))
     loud = coded / peak if peak else coded
     hiss = np.diff(random.standard_normal(len(loud) + 1))  # rises with frequency
-    return (loud + hiss / hiss.std() * 10 ** (-25 / 20) * float(np.sqrt(np.mean(loud**2)))).astype(np.float32)
+    level = 10 ** (-25 / 20) * float(np.sqrt(np.mean(loud**2)))
+    return np.asarray(loud + hiss / hiss.std() * level, dtype=np.float32)
 
 
 def _coded(samples: Samples, container: str, codec: str, rate: int) -> Samples:

@@ -107,7 +107,7 @@ def _regression(data: str, utterances: Sequence[Utterance], heard: Heard) -> lis
     known = np.array([u.attributes is not None for u in utterances]) & ~np.isnan(heard.attributes).any(axis=1)
     if known.sum() < 2:
         return [Skip("correctness", "regression", data, "the corpus has no labels of attributes")]
-    rows = np.flatnonzero(known)
+    rows = np.flatnonzero(known).tolist()
     checks: list[Check | Skip] = []
     for column, attribute in enumerate(ATTRIBUTES):
         rated = np.array([getattr(utterances[i].attributes, attribute) for i in rows])

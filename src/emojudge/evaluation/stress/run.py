@@ -178,7 +178,7 @@ def _chosen(utterances: Iterable[Utterance], most: int, seed: int) -> list[Utter
         if utterance.emotion and utterance.audio:
             cells.setdefault((utterance.emotion, utterance.speaker or ""), []).append(utterance)
     for members in cells.values():
-        random.shuffle(members)  # type: ignore[arg-type]
+        random.shuffle(members)
     taken: list[Utterance] = []
     for turn in range(max(map(len, cells.values()), default=0)):
         keys = [key for key, members in cells.items() if len(members) > turn]
@@ -194,11 +194,11 @@ def _robustness(
     settings: Settings,
     listener: _Listener,
 ) -> list[Check | Skip]:
-    rows = np.arange(min(settings.changed, len(utterances)))  # they come evenly from speakers and emotions
-    some, labels = [utterances[i] for i in rows], truth[rows]
+    some = utterances[: settings.changed]  # they come evenly from speakers and emotions
+    labels = truth[: len(some)]
     classes = sorted(set(truth.tolist()))
     samples: list[Samples] = []
-    plain = listener.hear(f"{name}, {len(rows)} of them", some)
+    plain = listener.hear(f"{name}, {len(some)} of them", some)
     checks: list[Check | Skip] = []
     for condition in tried:
         parts = [plain]

@@ -19,7 +19,7 @@ def mixed(speech: Samples, noise: NDArray[np.floating], snr: float) -> Samples:
     if power == 0 or level == 0:
         return speech
     gain = np.sqrt(power / level) * 10 ** (-snr / 20)
-    return (speech + gain * noise).astype(np.float32)
+    return np.asarray(speech + gain * noise, dtype=np.float32)
 
 
 def babble(voices: Sequence[Samples], random: np.random.Generator) -> NDArray[np.float64]:
@@ -69,9 +69,8 @@ def tone(samples: Samples, random: np.random.Generator) -> Samples:
     """A sinusoid of 5 to 7 kHz, its peak 40 to 50 dB under the speech's, as published."""
     hz, snr = random.integers(5000, 7000), random.choice([40, 45, 50])
     peak = float(np.abs(samples).max()) * 10 ** (-snr / 20)
-    return (samples + peak * np.sin(2 * np.pi * hz * np.arange(len(samples)) / SAMPLE_RATE)).astype(
-        np.float32
-    )
+    sine = np.sin(2 * np.pi * hz * np.arange(len(samples)) / SAMPLE_RATE)
+    return np.asarray(samples + peak * sine, dtype=np.float32)
 
 
 def tilted(samples: Samples, upward: bool) -> Samples:
@@ -82,7 +81,7 @@ def tilted(samples: Samples, upward: bool) -> Samples:
     level = float(np.sqrt(np.mean(changed**2)))
     same = changed * (float(np.sqrt(np.mean(samples.astype(np.float64) ** 2))) / level if level else 1.0)
     peak = float(np.abs(same).max(initial=0.0))
-    return (same / max(1.0, peak)).astype(np.float32)  # the same level if possible without clipping
+    return np.asarray(same / max(1.0, peak), dtype=np.float32)  # the same level, if it does not clip
 
 
 def _coloured(length: int, steepness: float, random: np.random.Generator) -> NDArray[np.float64]:
