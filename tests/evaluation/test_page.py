@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,11 @@ def test_a_judges_curves_by_hand(judged: tuple[Truth, System]) -> None:
     assert found is not None
     coverage, risk = risk_coverage(found)
     assert coverage[-1] == 1
+    assert len(coverage) == len(set(found.confidence.tolist()))
     assert risk[-1] == pytest.approx(np.mean(found.proposed != found.truth))
     assert risk[len(risk) // 3] < risk[-1]  # it knows what it knows
+    alike = replace(found, confidence=np.full(len(found.rows), 0.8))
+    assert [values.tolist() for values in risk_coverage(alike)] == [[1.0], [pytest.approx(risk[-1])]]
     thresholds, gains = gain_by_threshold(found)
     assert gains[-1] == 0  # nothing is surer than 1
     assert gains[int(np.flatnonzero(thresholds == 0.65)[0])] > 0

@@ -22,7 +22,7 @@ def stress(
             "--corpus", metavar="NAME=DIR", help="A labelled corpus, such as emodb=DIR; repeatable."
         ),
     ] = None,
-    recordings: Annotated[int, typer.Option(min=50, help="Of each corpus at most.")] = 600,
+    recordings: Annotated[int, typer.Option(min=50, help="Of each corpus at most.")] = 1500,
     changed: Annotated[
         int,
         typer.Option(

@@ -71,13 +71,16 @@ def corrections(truth: Truth, system: System) -> Corrections | None:
 def risk_coverage(found: Corrections) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share of answers that are taken, the surest first, and the share of wrong ones among them.
 
+    Answers that are equally sure are taken together: there is no order among them.
+
     Source: El-Yaniv & Wiener 2010, "On the foundations of noise-free selective classification".
     """
     rows = np.flatnonzero((found.proposed != NONE) & ~np.isnan(found.confidence))
     order = rows[np.argsort(-found.confidence[rows], kind="stable")]
     wrong = found.proposed[order] != found.truth[order]
     count = np.arange(1, len(order) + 1)
-    return count / max(1, len(order)), np.cumsum(wrong) / count
+    last = np.flatnonzero(np.diff(found.confidence[order], append=np.inf) != 0)
+    return (count / max(1, len(order)))[last], (np.cumsum(wrong) / count)[last]
 
 
 def gain_by_threshold(found: Corrections) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -119,7 +122,7 @@ def _case(truth: Truth, system: System, found: Corrections, i: int, kind: str) -
     row = system.rows[found.rows[i]]
     prediction = row.prediction if row else None
     text = prediction.transcript.text if prediction and prediction.transcript else ""
-    audio = row.utterance.audio if row and row.utterance else None
+    audio = truth.audio[found.rows[i]] or (row.utterance.audio if row and row.utterance else None)
     sure = None if np.isnan(found.confidence[i]) else float(found.confidence[i])
     labelled, before, after = (EMOTIONS[column[i]] for column in (found.truth, found.before, found.after))
     name = truth.ids[found.rows[i]]

@@ -152,7 +152,7 @@ def _attributes(found: Evaluated, truth: Truth, system: System) -> "Figure":
 
 def _risk(ax: "Axes", judged: Corrections) -> None:
     coverage, risk = risk_coverage(judged)
-    ax.plot(coverage, risk, color=BLUE)
+    ax.plot(coverage, risk, "o-", color=BLUE, markersize=3)
     base = float(np.mean(judged.before != judged.truth))
     ax.axhline(base, linestyle="--", color=GREY)
     ax.text(0.02, base, "recogniser alone", va="bottom", color=GREY)
@@ -170,7 +170,7 @@ def _gain(ax: "Axes", judged: Corrections) -> None:
     ax.plot(thresholds, gains, "o-", color=BLUE)
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set(xlabel="confidence from which an answer is taken", ylabel="gain in macro-F1")
-    ax.set_title("Gain against threshold (on these items: not for choosing it)")
+    ax.set_title("Gain against threshold, on these very items")
 
 
 def encoded(figure: "Figure", layout: str) -> bytes:

@@ -40,7 +40,7 @@ class Corpus:
 class Settings:
     """How much is heard: for every recording changed, time is spent once more."""
 
-    recordings: int = 600  # of a corpus at most, for correctness and fairness
+    recordings: int = 1500  # of a corpus at most, for correctness and fairness
     changed: int = 100  # of them, that each condition is tried on
     seed: int = 0
 
