@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import card
+from benchmarks import card, judge_tables
+from emojudge.evaluation.stress.tables import card_section, with_section
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
         "Times depend on the machine (2 cores here). RAVDESS and nEMO were never trained on and no setting was "
         "chosen by comparing figures on them; the notes say how often they were looked at.",
         "",
-        *_table(rows),
+        *_table([*rows, *_judge_rows(figures), *_full_size(figures.get("full_size", {}))]),
         "",
         "`DIR` holds the corpora, `WEIGHTS` the pre-trained encoders. Measured: " + "; ".join(when) + ".",
         "",
@@ -64,13 +65,17 @@ def run(arguments: argparse.Namespace) -> None:
         "alone or deviations alone. What is lost between a recording as it comes and `--adapt` is a shift of the "
         "features between collections that one recording does not show.",
         "",
+        *judge_tables.section(figures),
         "## Confusions",
         "",
         *_confusions(figures["accuracy"]),
     ]
     (ROOT / "docs" / "results.md").write_text("\n".join(page).rstrip() + "\n", encoding="utf-8")
     folder = ROOT / "src" / "emojudge" / "bundle" / "default"
-    (folder / "README.md").write_text(card.render(folder, _table(rows)), encoding="utf-8")
+    text = card.render(folder, _table(rows))
+    if "stress" in figures:
+        text = with_section(text, card_section(figures["stress"]))
+    (folder / "README.md").write_text(text, encoding="utf-8")
 
 
 def _rows(figures: dict[str, Any]) -> list[Row]:
@@ -108,7 +113,54 @@ def _rows(figures: dict[str, Any]) -> list[Row]:
         ),
         *(_interrupted(figures["interrupted"]) if "interrupted" in figures else []),
     ]
+    return rows + _evaluation(figures)
+
+
+def _evaluation(figures: dict[str, Any]) -> list[Row]:
+    """How far the statistics can be trusted, and the stress tests."""
+    rows = []
+    if "coverage" in figures:
+        command = "`python -m benchmarks coverage`"
+        f, tests = figures["coverage"], figures["coverage"]["false_positives"]
+        for speakers in ("24", "60", "120"):
+            held = f["coverage"][speakers]
+            what = f"95 % interval of macro-F1 over {speakers} speakers holds the truth, of 200 simulated corpora"
+            value = held["speakers"]
+            rows.append(Row(what, f"{value:.1%}", "93 to 97 %", 0.93 <= value <= 0.97, command))
+            plain = f"the same, clips drawn instead of speakers: {held['plain']:.1%}; BCa {held['speakers_bca']:.1%}"
+            rows.append(Row(plain, "", "reported", None, command))
+        for name, value in tests.items():
+            if "," in name:
+                exact = name.startswith("mcnemar")
+                good = None if exact else 0.04 <= value <= 0.06
+                bar = "reported" if exact else "4 to 6 %"
+                rows.append(Row(f"false positives at 5 %, {name}", f"{value:.1%}", bar, good, command))
+        slowest = max(f["cpu_seconds"].values())
+        what = "10,000 resamples of 30,000 items, CPU, the slowest of four"
+        rows.append(Row(what, f"{slowest:.1f} s", "≤ 10 s", slowest <= 10, command))
+    if "stress" in figures:
+        f, command = figures["stress"], "`python -m benchmarks stress --corpora DIR`"
+        rows.append(
+            Row("stress tests of the embedded bundle", str(f["tests"]), "≥ 150", f["tests"] >= 150, command)
+        )
+        rows.append(_most("the same, CPU", f["cpu_s"], 1800, " s", command))
+        rows.append(Row("the same, passed", f"{f['passed']} of {f['tests']}", "reported", None, command))
     return rows
+
+
+def _full_size(f: dict[str, Any]) -> list[Row]:
+    """The training step at full size; figures of another size are no figures of it."""
+    command = "`python -m benchmarks full_size`"
+    what = "WavLM-Large training step, batch 32 as 4 × 8 clips of 4–8 s, ours against the plain way"
+    if f.get("size") != "large" or not {"plain", "ours"} <= f.keys():
+        return [Row(what, "not measured yet", "≥ 2 ×", False, command)]
+    ratio, taken = f["ours_seconds_ratio"], [f"{f[way]['seconds']:.0f} s" for way in ("ours", "plain")]
+    held = [f"{f[way]['peak_mb'] / 1000:.1f} GB" for way in ("ours", "plain")]
+    return [
+        Row(what, f"{ratio:.2f} ×", "≥ 2 ×", ratio >= 2, command),
+        Row("the same, seconds, ours and plain", " and ".join(taken), "reported", None, command),
+        Row("the same, peak resident, ours and plain", " and ".join(held), "reported", None, command),
+    ]
 
 
 def _interrupted(trainings: dict[str, Any]) -> list[Row]:
@@ -121,6 +173,35 @@ def _interrupted(trainings: dict[str, Any]) -> list[Row]:
             f"{name} on real speech, {f['steps']} steps, killed after steps {kills}: metrics and parameters"
         )
         rows.append(Row(what, "the same" if same else "others", "the same", same, command))
+    return rows
+
+
+def _judge_rows(figures: dict[str, Any]) -> list[Row]:
+    measure = "`python -m benchmarks {}`"
+    rows = []
+    if "judge_speed" in figures:
+        f, command = figures["judge_speed"], measure.format("judge_speed")
+        asked, known, (few, many) = f["asked"], f["from_ledger"], f["peak_mb"].values()
+        rate, bar = asked["per_second"], f["bar"]
+        rows += [
+            Row("10,000 utterances through `echo`, a second", f"{rate:.0f}", f"≥ {bar:.0f}", rate >= bar, command),
+            Row("the same from the ledger", f"{known['per_second']:.0f}", "reported", None, command),
+            Row("peak memory of 2,000 and of 20,000", f"{few:.0f} and {many:.0f} MB", "flat", many < 1.05 * few, command),
+        ]  # fmt: skip
+    if "prosody" in figures:
+        f = figures["prosody"]
+        command = measure.format("prosody --corpora DIR")
+        rate = f["times_real_time_clip_by_clip"]
+        rows.append(
+            Row("voice measured on one core, times real time", f"{rate:.0f}", f"≥ {f['bar']:.0f}", f["met"], command)
+        )  # fmt: skip
+    for name, f in figures.get("batches", {}).items():
+        if name == "server":
+            continue
+        kills = {"killed_client": "client killed three times", "killed_server": "server killed once"}[name]
+        what = f"{f['requests']} requests by OGX's Batch API, {kills}"
+        found = f"{f['with_text']} answers, {f['failed']} faults, {f['more_than_once']} asked twice"
+        rows.append(Row(what, found, "all", f["passed"], "`python -m benchmarks.batches`"))
     return rows
 
 

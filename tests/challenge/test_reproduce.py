@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch", reason="needs the extra 'train'")
 
+from emojudge.bundle.format import file_hash
 from emojudge.challenge import reproduce as module
 from emojudge.challenge.reproduce import Reproduction
 from emojudge.challenge.submission import make_submission
@@ -171,6 +172,22 @@ def test_a_fused_development_is_fused_by_strangers(corpus: Path, folder: Path):
     parts = [4 + 3 * reproduction.outputs(name)["dev2"] for name in system.models]
     whole = np.concatenate(parts, axis=1) @ np.array(about["coefficients"]).T + about["intercept"]
     np.testing.assert_allclose(reproduction.values(system)["dev2"], np.clip(whole, 1, 7), atol=1e-3)
+
+
+def test_the_best_system_of_two_stages_and_four_models(corpus: Path, tmp_path: Path):
+    code, printed = run(corpus, tmp_path, "emotion-best", "attributes-best")
+    assert code == 0, printed
+    for row in printed["rows"]:
+        assert (row["error"], set(row["ours"])) == ("", {"dev", "dev2", "test1"})
+    runs = {path.name for path in (tmp_path / "runs").iterdir()}
+    assert {"best-first", "best", "best-text", "emotion-whisper-small", "attributes-deberta-large"} < runs
+    environment = json.loads((tmp_path / "runs" / "best" / "environment.json").read_text())
+    assert environment["start_from"] == file_hash(tmp_path / "runs" / "best-first" / "best.safetensors")
+    (about,) = (json.loads(path.read_text()) for path in (tmp_path / "fused").glob("emotion-best-*.json"))
+    assert np.array(about["coefficients"]).shape == (8, 4 * 8)
+    (about,) = (json.loads(path.read_text()) for path in (tmp_path / "fused").glob("attributes-best-*.json"))
+    assert np.array(about["coefficients"]).shape == (3, 4 * 3)
+    assert len(list((tmp_path / "cache").glob("*.i16"))) == 2  # heard by two stages, decoded once
 
 
 def test_a_folder_belongs_to_one_corpus_and_scale(corpus: Path, folder: Path):

@@ -38,6 +38,7 @@ class AcousticPart(Part):
     # where they are not known.
     embedding_mean: tuple[float, ...] = ()
     embedding_deviation: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    attributes: bool = False  # whether three attribute outputs follow the emotion logits
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -32,11 +32,11 @@ from emojudge.files import whole, write_whole
 from emojudge.models.published import load_published
 from emojudge.recipe import Recipe, Task
 from emojudge.records import Modality, Utterance
-from emojudge.training.data import AudioData, Data
+from emojudge.training.data import AudioData, Data, Progress
 from emojudge.training.heldout import Run
 from emojudge.training.outputs import outputs
 from emojudge.training.run import MakeData, Split, train, weights_at
-from emojudge.training.trainer import Progress
+from emojudge.training.steps import output_count
 
 Scale = Literal["tiny", "full"]
 SPLITS = ("dev", "dev2", "test1", "test2", "test3")
@@ -102,9 +102,8 @@ class Reproduction:
 
     def outputs(self, name: str) -> dict[str, Values]:
         """What a system's model gives for every split, after its training where it is not trained yet."""
-        recipe = systems.recipe(name)
-        recipe = tiny.shrunk(recipe) if self.scale == "tiny" else recipe
-        return self._kept(name, self._key(recipe), lambda: self._trained(recipe))
+        key = self._key(*map(self._recipe, systems.stages(name)))
+        return self._kept(name, key, lambda: self._computed(name))
 
     def published(self, name: str, task: Task) -> dict[str, Values]:
         """What a published model gives for every split."""
@@ -134,28 +133,41 @@ class Reproduction:
         def make(split: Split, training: bool) -> Data:
             return AudioData(split.utterances, seconds, augment=training)
 
-        return self._given(found.model, make, name, "audio", task)
+        return self._given(found.model, make, name, "audio", (task,))
 
-    def _trained(self, recipe: Recipe) -> dict[str, Values]:
-        if self.scale == "tiny":
-            assert self._weights is not None
-            texts = [u.transcript.text for u in self.utterances.get("train", []) if u.transcript]
-            tiny.write_weights(recipe, self._weights, texts)
-        run_folder = self.folder / "runs" / recipe.name
+    def _recipe(self, name: str) -> Recipe:
+        recipe = systems.recipe(name)
+        return tiny.shrunk(recipe) if self.scale == "tiny" else recipe
 
-        def progress(done: int, steps: int, text: str) -> None:
-            self._progress(done, steps, f"{recipe.name}: {text}")
+    def _trained(self, name: str) -> Path:
+        """The run folder of a recipe that is trained, after the stages that its training goes on from."""
+        run_folder: Path | None = None
+        for stage in systems.stages(name):
+            recipe, before = self._recipe(stage), run_folder
+            if self.scale == "tiny":
+                assert self._weights is not None
+                texts = [u.transcript.text for u in self.utterances.get("train", []) if u.transcript]
+                tiny.write_weights(recipe, self._weights, texts)
+            run_folder = self.folder / "runs" / recipe.name
+            cache = self.folder / "cache"  # all runs hear the same recordings
+            train(recipe, self.folder, run_folder, self._weights, self._told(stage), cache, before)
+        assert run_folder is not None
+        return run_folder
 
-        train(recipe, self.folder, run_folder, self._weights, progress)
+    def _told(self, name: str) -> Progress:
+        return lambda done, steps, text: self._progress(done, steps, f"{name}: {text}")
+
+    def _computed(self, name: str) -> dict[str, Values]:
+        recipe, run_folder = self._recipe(name), self._trained(name)
         run = Run(run_folder, self.folder, self._weights)
-        return self._given(run.model, run.make, recipe.name, recipe.modality, recipe.tasks[0])
+        return self._given(run.model, run.make, recipe.name, recipe.modality, recipe.tasks)
 
     def _given(
-        self, model: nn.Module, make: MakeData, name: str, modality: Modality, task: Task
+        self, model: nn.Module, make: MakeData, name: str, modality: Modality, tasks: tuple[Task, ...]
     ) -> dict[str, Values]:
         """A model's outputs for every split; NaN for items without what it hears or reads."""
         model.to("cuda" if torch.cuda.is_available() else "cpu")
-        width = len(EMOTIONS) if task == "emotion" else len(ATTRIBUTES)
+        width = output_count(tasks)
         made = {}
         for number, split in enumerate(self._splits()):
             self._progress(number, len(self._splits()), f"{name}: outputs for {split}")
@@ -166,19 +178,25 @@ class Reproduction:
                 made[split][there] = outputs(model, make(_split([items[i] for i in there]), False))
         return made
 
+    def part(self, name: str, task: Task) -> dict[str, Values]:
+        """Of a model's outputs, those of one of its tasks."""
+        columns = np.s_[:, : len(EMOTIONS)] if task == "emotion" else np.s_[:, -len(ATTRIBUTES) :]
+        return {split: values[columns] for split, values in self.outputs(name).items()}
+
     def values(self, system: System) -> dict[str, Values]:
-        """Logits or attributes (1..7) of a row for every split, fused where it has two models."""
-        parts = [self.outputs(name) for name in system.models]
+        """Logits or attributes (1..7) of a row for every split, fused where it has several models."""
+        parts = [self.part(name, system.task) for name in system.models]
         if system.published:
             parts = [self.published(system.published, system.task)]
         if len(parts) == 1:
             values = parts[0]
         else:
-            keys = "-".join(system.models)
-            path = self.folder / "fused" / f"{keys}-{self._key(*map(systems.recipe, system.models))}.npz"
+            stages = [stage for name in system.models for stage in systems.stages(name)]
+            keys = "-".join((system.task, *system.models))
+            path = self.folder / "fused" / f"{keys}-{self._key(*map(systems.recipe, stages))}.npz"
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                values, about = fuse(self.utterances["dev"], parts[0], parts[1], system.task)
+                values, about = fuse(self.utterances["dev"], parts, system.task)
                 write_whole(
                     path.with_suffix(".json"), json.dumps({**about, "models": system.models}, indent=1)
                 )
@@ -186,7 +204,7 @@ class Reproduction:
             values = _load(path)
         if system.task == "emotion":
             return values
-        fused = len(parts) == 2
+        fused = len(parts) > 1
         return {n: np.clip(v if fused else scaled(v), SCALE_MIN, SCALE_MAX) for n, v in values.items()}
 
     def _key(self, *recipes: Recipe) -> str:
@@ -215,7 +233,8 @@ class Reproduction:
         values = self.values(system)
         opinions = {}
         if system.audio and system.text:
-            opinions = {"audio": self.outputs(system.audio), "text": self.outputs(system.text)}
+            heard, read = (self.part(name, system.task) for name in (system.audio, system.text))
+            opinions = {"audio": heard, "text": read}
         paths = {}
         for split, given in values.items():
             paths[split] = self.folder / "predictions" / system.name / f"{split}.csv"

@@ -92,6 +92,10 @@ def run(
     level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
     method: Annotated[str, typer.Option(metavar="percentile|bca", help="Of the intervals.")] = "percentile",
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html|DIR", help="Also a page, or a folder of figures and tables."),
+    ] = None,
     layout: Layout = None,
     output: Output = None,
 ) -> None:
@@ -100,7 +104,7 @@ def run(
     Predictions with a judge's verdicts are also compared with those before it. Exit code 1: some labelled
     utterances have no prediction, and the figures are without them.
     """
-    from emojudge.cli.evaluate_output import write
+    from emojudge.cli.evaluate_output import notes, write
     from emojudge.errors import EmojudgeError
     from emojudge.evaluation.aligned import align, has_verdicts, make_truth
     from emojudge.evaluation.evaluate import Settings
@@ -121,6 +125,11 @@ def run(
         made, system, others, sliced or [], settings, str(truth or predictions), corpus
     )
     write(result, layout or (Report.TABLE if sys.stdout.isatty() or output else Report.JSON), output)
+    if report is not None:
+        from emojudge.evaluation.page import write_page
+
+        write_page(result, made, system, notes(result), report)
+        say(f"wrote {report}")
     lost = sum(note.count for note in result.evaluation.notes if note.lost)
     if lost:
         say(f"{lost} labelled utterances have no prediction; the figures are without them")

@@ -84,8 +84,8 @@ def reproduce(
         from emojudge.challenge.refine import Options
         from emojudge.challenge.reproduce import Reproduction
         from emojudge.judge.settings import Settings
-    # Those of every model that is read or written; one is enough.
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers: Any = logging  # without types
+    transformers.disable_progress_bar()  # of every model that is read or written; one bar is enough
     name = judge or ("echo" if scale is Scale.TINY else None)
     asked = None
     if name is not None:

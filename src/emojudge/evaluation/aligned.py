@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ class Truth:
     speakers: Sequence[str | None]
     cells: Sequence[Mapping[str, str]]
     named: Sequence[str]
+    audio: Sequence[Path | None]  # recordings, where the labels' table or corpus knows them
 
     @property
     def groups(self) -> list[str] | None:
@@ -88,6 +90,7 @@ def make_truth(labels: Iterable[Label]) -> Truth:
         speakers=[label.speaker for label in items],
         cells=[label.cells for label in items],
         named=[label.named for label in items],
+        audio=[label.audio for label in items],
     )
 
 
