@@ -4,7 +4,7 @@ OGX (which needs Python 3.12, and gets an environment of its own) serves the Bat
 with SmolLM2. First trial: 200 requests, a tenth of which no model could answer, and a client that is killed
 three times. Second trial: the server is killed in mid-batch, and its batch stays in progress for ever. A
 proxy between OGX and llama.cpp counts how often each request reached the model. Exit status 1 if anything was
-lost or, in the first trial, asked twice.
+lost or, in the first trial, asked twice. What came out is kept in benchmarks/results/batches.json.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from benchmarks.keeping import keep
 from emojudge.judge.exchange import Message, Request, Sampling
 from emojudge.judge.providers import Settings, load_provider
 from emojudge.judge.providers.batch import Batches, Limits
@@ -207,7 +208,7 @@ class Trial:
             process.wait()
 
 
-def killed_client(trial: Trial, count: int) -> bool:
+def killed_client(trial: Trial, count: int) -> dict[str, Any]:
     """Kill the client when its first batch appears, then after a tenth, then after half."""
     before = len(trial.batches())
     for kill, ready in enumerate((lambda: len(trial.batches()) > before, None, None)):
@@ -222,7 +223,7 @@ def killed_client(trial: Trial, count: int) -> bool:
     return report(trial, "client", count, twice=False)
 
 
-def killed_server(trial: Trial, count: int) -> bool:
+def killed_server(trial: Trial, count: int) -> dict[str, Any]:
     """Kill the server in mid-batch and start it again."""
     before = trial.finished()
     client = trial.client("server", count, 15.0)
@@ -235,7 +236,7 @@ def killed_server(trial: Trial, count: int) -> bool:
     return report(trial, "server", count, twice=True)
 
 
-def report(trial: Trial, name: str, count: int, *, twice: bool) -> bool:
+def report(trial: Trial, name: str, count: int, *, twice: bool) -> dict[str, Any]:
     answers = trial.answers(name)
     good = [answer for answer in answers if answer["texts"]]
     failed = [answer for answer in answers if answer["error"]]
@@ -250,7 +251,15 @@ def report(trial: Trial, name: str, count: int, *, twice: bool) -> bool:
     expected = [f"{name}-{i}" for i in range(count)]
     bad = {f"{name}-{i}" for i in range(count) if i % 10 == 9}
     whole = [answer["key"] for answer in answers] == expected and {answer["key"] for answer in failed} == bad
-    return whole and passed.keys() == set(expected) and (twice or again == 0)
+    return {
+        "requests": count,
+        "answers": len(answers),
+        "with_text": len(good),
+        "failed": len(failed),
+        "reached_the_model": len(passed),
+        "more_than_once": again,
+        "passed": whole and passed.keys() == set(expected) and (twice or again == 0),
+    }
 
 
 def until(ready: Callable[[], Any], what: str, process: subprocess.Popen[bytes] | None = None) -> None:
@@ -293,8 +302,10 @@ def main() -> int:
         second = killed_server(trial, 40)
     finally:
         trial.close()
-    print("passed" if first and second else "FAILED")
-    return 0 if first and second else 1
+    keep("batches", {"server": OGX, "killed_client": first, "killed_server": second})
+    passed = first["passed"] and second["passed"]
+    print("passed" if passed else "FAILED")
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import card
+from benchmarks import card, judge_tables
 from emojudge.evaluation.stress.tables import card_section, with_section
 
 ROOT = Path(__file__).parent.parent
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
         "Times depend on the machine (2 cores here). RAVDESS and nEMO were never trained on and no setting was "
         "chosen by comparing figures on them; the notes say how often they were looked at.",
         "",
-        *_table(rows),
+        *_table([*rows, *_judge_rows(figures), *_full_size(figures.get("full_size", {}))]),
         "",
         "`DIR` holds the corpora, `WEIGHTS` the pre-trained encoders. Measured: " + "; ".join(when) + ".",
         "",
@@ -65,6 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
         "alone or deviations alone. What is lost between a recording as it comes and `--adapt` is a shift of the "
         "features between collections that one recording does not show.",
         "",
+        *judge_tables.section(figures),
         "## Confusions",
         "",
         *_confusions(figures["accuracy"]),
@@ -110,6 +111,7 @@ def _rows(figures: dict[str, Any]) -> list[Row]:
         _most(
             "RAVDESS audio, expected calibration error of the scores", a["ravdess"]["ece"], 0.12, "", accuracy
         ),
+        *(_interrupted(figures["interrupted"]) if "interrupted" in figures else []),
     ]
     return rows + _evaluation(figures)
 
@@ -143,6 +145,63 @@ def _evaluation(figures: dict[str, Any]) -> list[Row]:
         )
         rows.append(_most("the same, CPU", f["cpu_s"], 1800, " s", command))
         rows.append(Row("the same, passed", f"{f['passed']} of {f['tests']}", "reported", None, command))
+    return rows
+
+
+def _full_size(f: dict[str, Any]) -> list[Row]:
+    """The training step at full size; figures of another size are no figures of it."""
+    command = "`python -m benchmarks full_size`"
+    what = "WavLM-Large training step, batch 32 as 4 × 8 clips of 4–8 s, ours against the plain way"
+    if f.get("size") != "large" or not {"plain", "ours"} <= f.keys():
+        return [Row(what, "not measured yet", "≥ 2 ×", False, command)]
+    ratio, taken = f["ours_seconds_ratio"], [f"{f[way]['seconds']:.0f} s" for way in ("ours", "plain")]
+    held = [f"{f[way]['peak_mb'] / 1000:.1f} GB" for way in ("ours", "plain")]
+    return [
+        Row(what, f"{ratio:.2f} ×", "≥ 2 ×", ratio >= 2, command),
+        Row("the same, seconds, ours and plain", " and ".join(taken), "reported", None, command),
+        Row("the same, peak resident, ours and plain", " and ".join(held), "reported", None, command),
+    ]
+
+
+def _interrupted(trainings: dict[str, Any]) -> list[Row]:
+    command = "`python -m benchmarks interrupted --corpora DIR --weights WEIGHTS`"
+    rows = []
+    for name, f in trainings.items():
+        same = f["same_metrics"] and f["same_parameters"]
+        kills = ", ".join(map(str, f["kills_at_step"]))
+        what = (
+            f"{name} on real speech, {f['steps']} steps, killed after steps {kills}: metrics and parameters"
+        )
+        rows.append(Row(what, "the same" if same else "others", "the same", same, command))
+    return rows
+
+
+def _judge_rows(figures: dict[str, Any]) -> list[Row]:
+    measure = "`python -m benchmarks {}`"
+    rows = []
+    if "judge_speed" in figures:
+        f, command = figures["judge_speed"], measure.format("judge_speed")
+        asked, known, (few, many) = f["asked"], f["from_ledger"], f["peak_mb"].values()
+        rate, bar = asked["per_second"], f["bar"]
+        rows += [
+            Row("10,000 utterances through `echo`, a second", f"{rate:.0f}", f"≥ {bar:.0f}", rate >= bar, command),
+            Row("the same from the ledger", f"{known['per_second']:.0f}", "reported", None, command),
+            Row("peak memory of 2,000 and of 20,000", f"{few:.0f} and {many:.0f} MB", "flat", many < 1.05 * few, command),
+        ]  # fmt: skip
+    if "prosody" in figures:
+        f = figures["prosody"]
+        command = measure.format("prosody --corpora DIR")
+        rate = f["times_real_time_clip_by_clip"]
+        rows.append(
+            Row("voice measured on one core, times real time", f"{rate:.0f}", f"≥ {f['bar']:.0f}", f["met"], command)
+        )  # fmt: skip
+    for name, f in figures.get("batches", {}).items():
+        if name == "server":
+            continue
+        kills = {"killed_client": "client killed three times", "killed_server": "server killed once"}[name]
+        what = f"{f['requests']} requests by OGX's Batch API, {kills}"
+        found = f"{f['with_text']} answers, {f['failed']} faults, {f['more_than_once']} asked twice"
+        rows.append(Row(what, found, "all", f["passed"], "`python -m benchmarks.batches`"))
     return rows
 
 

@@ -14,7 +14,12 @@ WORDS = np.array([0, 0, 3, -1, 0, 0, 0, 1, 0.5, -0.5, 0.1], dtype=np.float32)
 
 
 def manifest(
-    *, audio: bool = True, text: bool = True, attributes: bool = True, fusion: bool = True
+    *,
+    audio: bool = True,
+    text: bool = True,
+    attributes: bool = True,
+    fusion: bool = True,
+    heard_attributes: bool = False,
 ) -> Manifest:
     coefficients = np.concatenate([np.eye(8), 0.5 * np.eye(8)], axis=1)
     return Manifest(
@@ -22,7 +27,11 @@ def manifest(
         name="test",
         emotions=EMOTIONS,
         audio=AcousticPart(
-            temperature=2.0, window_seconds=3, embedding_mean=(0.0,), embedding_deviation=(1.0,)
+            temperature=2.0,
+            window_seconds=3,
+            embedding_mean=(0.0,),
+            embedding_deviation=(1.0,),
+            attributes=heard_attributes,
         )
         if audio
         else None,
@@ -62,6 +71,19 @@ def test_the_words_attributes_are_the_models():
     np.testing.assert_allclose(values(opinion.attributes), [5.5, 2.5, 4.3], atol=1e-5)
     outside = np.concatenate([WORDS[:8], np.float32([1.4, -2.0, 0.0])])
     assert values(Opinions(manifest()).of_text(outside).attributes) == [7, 1, 4]
+
+
+def test_a_voices_model_with_attributes():
+    heard = np.concatenate([VOICE, np.float32([1.0, 0.0, -0.5])])
+    chosen = Opinions(manifest(heard_attributes=True))
+    audio, text = chosen.of_audio(heard), chosen.of_text(WORDS)
+    assert values(audio.attributes) == [7, 4, 2.5]
+    np.testing.assert_allclose(scores_in_order(audio.scores), softmax(VOICE, 2.0), atol=1e-6)
+    for pair in ((audio, None), (audio, text), (None, text)):
+        assert set(chosen.fuse(*pair).attributes_from.values()) == {"model"}
+    derived = Opinions(manifest(heard_attributes=True, attributes=False))
+    mixed = derived.fuse(derived.of_audio(heard), derived.of_text(WORDS[:8]))
+    assert set(mixed.attributes_from.values()) == {"mixed"}
 
 
 def test_words_without_an_attribute_model():

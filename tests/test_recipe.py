@@ -126,6 +126,64 @@ def test_parts_that_do_not_go_together(tmp_path: Path, change: dict, said: str):
         Recipe.model_validate({**TEXT, **change})
 
 
+CONSENSUS = [{"corpus": "table", "folder": "clips", "labels": "consensus"}]
+VIEWS = [{"corpus": "table", "folder": "clips", "views": 2}]
+ATTRIBUTES = {"tasks": ["attributes"]}
+
+
+def acoustic(**options) -> dict:
+    return {"acoustic": {**AUDIO["acoustic"], **options}}
+
+
+def training(**options) -> dict:
+    return {"training": options}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (acoustic(layer_weights=True), "backbone.last of at least 2"),
+        (acoustic(cache_frames=True, cache_audio=True), "acoustic.cache_frames or acoustic.cache_audio"),
+        (
+            {**acoustic(cache_frames=True), **training(gradient_checkpointing=True)},
+            "no training.gradient_checkpointing with acoustic.cache_frames",
+        ),
+        ({"data": VIEWS}, "acoustic.cache_frames, for several views"),
+        (training(known_prior={"sad": 1.0}), "a share above 0 of each emotion"),
+        (training(known_prior="even"), "training.known_prior"),
+        ({**ATTRIBUTES, **training(select="ccc", vector_scaling={})}, "for training.vector_scaling"),
+        ({**ATTRIBUTES, **training(select="ccc", known_prior="uniform")}, "for training.known_prior"),
+        ({**ATTRIBUTES, **training(select="ccc", balanced=True)}, "for training.balanced"),
+        ({**ATTRIBUTES, **training(select="ccc", annotation_dropout=0.2)}, "for training.annotation_dropout"),
+        ({"data": CONSENSUS, **training(annotation_dropout=0.2)}, "a source with labels: votes"),
+        (training(mixup={}, batch_size=8, accumulation=8), "micro-batches of at least 2 items"),
+        (training(mixup={"p": 0}), "training.mixup.p"),
+        (training(auxiliary={}), "a weight above 0 for gender, for secondary, or for both"),
+        (training(auxiliary={"age": 1}), "unknown key 'training.auxiliary.age'"),
+        (acoustic(backbone={**AUDIO["acoustic"]["backbone"], "lora": {"rank": 0}}), "backbone.lora.rank"),
+        (
+            acoustic(backbone={**AUDIO["acoustic"]["backbone"], "lora": {"targets": []}}),
+            "backbone.lora.targets",
+        ),
+    ],
+)
+def test_levers_that_would_be_pulled_for_nothing(tmp_path: Path, change: dict, said: str):
+    assert said in refused(tmp_path, {**AUDIO, **change})
+
+
+def test_levers_go_together(tmp_path: Path):
+    levers = training(
+        mixup={}, vector_scaling={}, known_prior="uniform", balanced=True, annotation_dropout=0.2,
+        auxiliary={"gender": 0.1, "secondary": 0.2}, precision="float16", gradient_checkpointing=True,
+    )  # fmt: skip
+    backbone = {**AUDIO["acoustic"]["backbone"], "last": 2, "lora": {}}
+    Recipe.read(
+        write(
+            tmp_path, {**AUDIO, **acoustic(layer_weights=True, cache_audio=True, backbone=backbone), **levers}
+        )
+    )
+
+
 def test_select_that_goes_with_the_tasks(tmp_path: Path):
     for tasks, select in (
         (["attributes"], "ccc"),

@@ -10,6 +10,12 @@ Emotion = Literal["angry", "sad", "happy", "surprise", "fear", "disgust", "conte
 EMOTIONS: tuple[Emotion, ...] = get_args(Emotion)  # the order of every array of logits or scores
 LETTERS: dict[str, Emotion] = dict(zip("ASHUFDCN", EMOTIONS, strict=True))  # MSP-Podcast's EmoClass
 
+# What MSP-Podcast's raters could tick beside the one emotion of a recording; words of their own are "other".
+SECONDARY: tuple[str, ...] = (
+    "angry", "sad", "happy", "amused", "neutral", "frustrated", "depressed", "surprise", "concerned",
+    "disgust", "disappointed", "excited", "confused", "annoyed", "fear", "contempt", "other",
+)  # fmt: skip
+
 Attribute = Literal["valence", "arousal", "dominance"]
 ATTRIBUTES: tuple[Attribute, ...] = get_args(Attribute)
 SCALE_MIN, SCALE_MAX = 1.0, 7.0  # self-assessment manikins: 1 negative/calm/weak, 7 positive/excited/strong

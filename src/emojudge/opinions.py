@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emojudge.bundle.format import Manifest
+from emojudge.bundle.format import AcousticPart, LinguisticPart, Manifest
 from emojudge.emotions import (
     ATTRIBUTES,
     EMOTIONS,
@@ -47,22 +47,21 @@ class Opinions:
         if fusion := manifest.fusion:
             self._logistic = LogisticFusion(np.array(fusion.coefficients), np.array(fusion.intercept))
 
-    def of_audio(self, logits: Logits) -> Opinion:
-        """Audio logits `(emotions,)`; the attributes are derived from the scores, see `attributes_of`."""
-        audio = self._manifest.audio
-        if audio is None:
-            raise BundleError(self._manifest.name, found="no audio model", expected="one")
-        scores = softmax(logits, audio.temperature)
-        return _opinion(logits, scores, attributes_of(scores))
+    def of_audio(self, outputs: Logits) -> Opinion:
+        """Audio outputs: logits `(emotions,)`, followed by attributes on -1..1 where the model has them."""
+        return self._of(outputs, self._manifest.audio, "audio")
 
     def of_text(self, outputs: Logits) -> Opinion:
         """Text outputs: logits `(emotions,)`, followed by attributes on -1..1 where the model has them."""
-        text = self._manifest.text
-        if text is None:
-            raise BundleError(self._manifest.name, found="no text model", expected="one")
+        return self._of(outputs, self._manifest.text, "text")
+
+    def _of(self, outputs: Logits, part: AcousticPart | LinguisticPart | None, name: str) -> Opinion:
+        """Attributes that the model does not have are derived from its scores, see `attributes_of`."""
+        if part is None:
+            raise BundleError(self._manifest.name, found=f"no {name} model", expected="one")
         logits = outputs[: len(EMOTIONS)]
-        scores = softmax(logits, text.temperature)
-        if text.attributes:
+        scores = softmax(logits, part.temperature)
+        if part.attributes:
             return _opinion(logits, scores, SCALE_MIDDLE + SCALE_HALF * outputs[len(EMOTIONS) :])
         return _opinion(logits, scores, attributes_of(scores))
 
@@ -73,14 +72,14 @@ class Opinions:
             BundleError: both are there and the bundle has no fusion.
         """
         manifest, fusion = self._manifest, self._manifest.fusion
-        origins: dict[Attribute, Origin] = dict.fromkeys(ATTRIBUTES, "derived")
-        measured = manifest.text is not None and manifest.text.attributes
+        of = ((audio, manifest.audio), (text, manifest.text))
+        measured = [part.attributes for opinion, part in of if opinion and part]
+        origin: Origin = "model" if all(measured) else "mixed" if any(measured) else "derived"
+        origins = dict.fromkeys(ATTRIBUTES, origin)
         if audio is None or text is None:
             alone = audio or text
             if alone is None:
                 raise BundleError(manifest.name, found="no opinion", expected="audio, text, or both")
-            if audio is None and measured:
-                origins = dict.fromkeys(ATTRIBUTES, "model")
             return Fused(alone.scores, alone.attributes, origins)
         if fusion is None or self._logistic is None:
             raise BundleError(manifest.name, found="no fusion", expected="one, for audio with words")
@@ -91,8 +90,6 @@ class Opinions:
             + (1 - fusion.text_share[name]) * getattr(audio.attributes, name)
             for name in ATTRIBUTES
         ]
-        if measured:
-            origins = dict.fromkeys(ATTRIBUTES, "mixed")
         return Fused(scores_by_name(scores), _attributes(np.array(mixed)), origins)
 
 

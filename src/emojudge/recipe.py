@@ -90,6 +90,8 @@ class AcousticSettings(Section):
     standardise: bool = False
     # Encode all clips ahead of training, for a backbone that is frozen as a whole; see `Source.views`.
     cache_frames: bool = False
+    # Keep the samples on disk, 16 bits each, as they are decoded first: later epochs read no codec.
+    cache_audio: bool = False
 
 
 class LinguisticSettings(Section):
@@ -120,6 +122,19 @@ class VectorScaling(Section):
     tau: float = Field(default=1.0, ge=0)
 
 
+class AuxiliarySettings(Section):
+    """Heads that are trained beside the tasks' and given up afterwards: how much their losses count."""
+
+    gender: float = Field(default=0.0, ge=0)  # the speaker's, where it is known
+    secondary: float = Field(default=0.0, ge=0)  # what raters ticked beside the emotion, where it is known
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if not self.gender + self.secondary:
+            raise ValueError("a weight above 0 for gender, for secondary, or for both")
+        return self
+
+
 class TrainingSettings(Section):
     epochs: int = Field(default=30, ge=1)
     batch_size: int = Field(default=32, ge=1)  # items per optimiser step
@@ -140,6 +155,7 @@ class TrainingSettings(Section):
     # Share of the items whose votes for the commonest emotion are dropped, where they have votes for others.
     annotation_dropout: float = Field(default=0.0, ge=0, lt=1)
     mixup: MixupSettings | None = None
+    auxiliary: AuxiliarySettings | None = None
     attributes_weight: float = Field(default=1.0, ge=0)
     whole_batch_ccc: bool = True  # CCC over the whole batch also when it is accumulated
     # The validation figure whose best epoch is kept: "mean" is of the two others, for models of both tasks;
@@ -191,22 +207,40 @@ class Recipe(Section):
         if len(set(self.tasks)) < len(self.tasks):
             raise ValueError(f"each task once, not {list(self.tasks)}")
         acoustic = self.acoustic if self.modality == "audio" else None
-        if acoustic and acoustic.layer_weights and acoustic.backbone.last < 2:
-            raise ValueError("backbone.last of at least 2, to have layers to weigh")
-        prior = self.training.known_prior
-        if isinstance(prior, dict) and (set(prior) != set(EMOTIONS) or min(prior.values()) <= 0):
-            raise ValueError(
-                "a share above 0 of each emotion in training.known_prior: " + ", ".join(EMOTIONS)
-            )
-        of_emotion = ("vector_scaling", "known_prior", "balanced", "annotation_dropout")
-        idle = [name for name in of_emotion if getattr(self.training, name)]
-        if idle and "emotion" not in self.tasks:
-            raise ValueError(f"the task 'emotion', for training.{idle[0]}")
+        self._levers_act(acoustic)
         needed = {"macro_f1": {"emotion"}, "ccc": {"attributes"}, "mean": {"emotion", "attributes"}}
         missing = needed.get(self.training.select, set()) - set(self.tasks)
         if missing:
             raise ValueError(f"the task {min(missing)!r}, to select by {self.training.select!r}")
         return self
+
+    def _levers_act(self, acoustic: AcousticSettings | None) -> None:
+        """Refuse what would be written for nothing."""
+        training = self.training
+        if acoustic and acoustic.layer_weights and acoustic.backbone.last < 2:
+            raise ValueError("backbone.last of at least 2, to have layers to weigh")
+        frames = acoustic is not None and acoustic.cache_frames
+        if acoustic and frames and acoustic.cache_audio:
+            raise ValueError(
+                "acoustic.cache_frames or acoustic.cache_audio: with frames, no audio is read again"
+            )
+        if frames and training.gradient_checkpointing:
+            raise ValueError("no training.gradient_checkpointing with acoustic.cache_frames: no encoder runs")
+        if not frames and any(source.views > 1 for source in self.data):
+            raise ValueError("acoustic.cache_frames, for several views of a clip")
+        prior = training.known_prior
+        if isinstance(prior, dict) and (set(prior) != set(EMOTIONS) or min(prior.values()) <= 0):
+            raise ValueError(
+                "a share above 0 of each emotion in training.known_prior: " + ", ".join(EMOTIONS)
+            )
+        of_emotion = ("vector_scaling", "known_prior", "balanced", "annotation_dropout")
+        idle = [name for name in of_emotion if getattr(training, name)]
+        if idle and "emotion" not in self.tasks:
+            raise ValueError(f"the task 'emotion', for training.{idle[0]}")
+        if training.annotation_dropout and all(source.labels == "consensus" for source in self.data):
+            raise ValueError("a source with labels: votes, for training.annotation_dropout")
+        if training.mixup and training.batch_size < 2 * training.accumulation:
+            raise ValueError("micro-batches of at least 2 items, for training.mixup")
 
 
 def _content(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch", reason="needs the extra 'train'")
 
+from emojudge.bundle.format import file_hash
 from emojudge.challenge import reproduce as module
 from emojudge.challenge.reproduce import Reproduction
 from emojudge.challenge.submission import make_submission
@@ -25,6 +26,11 @@ from emojudge.errors import ChallengeError, TrainingError
 from tests.corpora.msp_layout import clips, write_release
 
 pytestmark = pytest.mark.slow
+
+ROWS = (  # of every kind, in the tables' order
+    "emotion-base", "emotion-ecapa", "emotion-baseline-published",
+    "attributes-roberta", "attributes-audeering-published",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +67,7 @@ def run(corpus: Path, output: Path, *rows: str, judge: str = "echo") -> tuple[in
 @pytest.fixture(scope="module")
 def folder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("reproduction")
-    code, printed = run(corpus, output, "emotion-base", "attributes-roberta", "emotion-ecapa")
+    code, printed = run(corpus, output, *ROWS)
     assert code == 0, printed
     (output / "printed.json").write_text(json.dumps(printed))
     return output
@@ -70,13 +76,16 @@ def folder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_figures_stand_beside_the_papers(folder: Path):
     printed = json.loads((folder / "printed.json").read_text())
     assert printed["plumbing"] is True
-    base, ecapa, attributes = printed["rows"]
+    assert [row["row"] for row in printed["rows"]] == list(ROWS)
+    base, _, _, attributes, _ = printed["rows"]
     assert base["paper"]["dev"] == {"macro_f1": 0.3224, "accuracy": 0.415}
     assert set(base["ours"]) == set(attributes["ours"]) == {"dev", "dev2", "test1"}  # Test3 has no labels
     assert base["items"] == {"dev": 32, "dev2": 32, "test1": 64}
-    for figures in (*base["ours"].values(), *attributes["ours"].values()):
-        assert all(f["low"] <= f["value"] + 1e-9 and f["value"] <= f["high"] + 1e-9 for f in figures.values())
-    assert (set(ecapa["ours"]), ecapa["error"]) == ({"dev", "dev2", "test1"}, "")
+    for row in printed["rows"]:
+        assert (set(row["ours"]), row["error"]) == ({"dev", "dev2", "test1"}, "")
+        for figure in (figure for figures in row["ours"].values() for figure in figures.values()):
+            assert figure["low"] <= figure["value"] + 1e-9
+            assert figure["value"] <= figure["high"] + 1e-9
 
 
 def test_predictions_can_be_submitted(folder: Path):
@@ -91,9 +100,9 @@ def test_what_is_done_is_not_done_again(corpus: Path, folder: Path, monkeypatch:
     def refuse(*_: object) -> None:
         raise AssertionError("trained or fitted again")
 
-    for name in ("train", "fit_fusion", "fit_ridge"):
+    for name in ("train", "fuse", "load_published"):
         monkeypatch.setattr(module, name, refuse)
-    code, printed = run(corpus, folder, "emotion-base", "attributes-roberta", "emotion-ecapa")
+    code, printed = run(corpus, folder, *ROWS)
     assert (code, printed) == (0, json.loads((folder / "printed.json").read_text()))
 
 
@@ -163,6 +172,22 @@ def test_a_fused_development_is_fused_by_strangers(corpus: Path, folder: Path):
     parts = [4 + 3 * reproduction.outputs(name)["dev2"] for name in system.models]
     whole = np.concatenate(parts, axis=1) @ np.array(about["coefficients"]).T + about["intercept"]
     np.testing.assert_allclose(reproduction.values(system)["dev2"], np.clip(whole, 1, 7), atol=1e-3)
+
+
+def test_the_best_system_of_two_stages_and_four_models(corpus: Path, tmp_path: Path):
+    code, printed = run(corpus, tmp_path, "emotion-best", "attributes-best")
+    assert code == 0, printed
+    for row in printed["rows"]:
+        assert (row["error"], set(row["ours"])) == ("", {"dev", "dev2", "test1"})
+    runs = {path.name for path in (tmp_path / "runs").iterdir()}
+    assert {"best-first", "best", "best-text", "emotion-whisper-small", "attributes-deberta-large"} < runs
+    environment = json.loads((tmp_path / "runs" / "best" / "environment.json").read_text())
+    assert environment["start_from"] == file_hash(tmp_path / "runs" / "best-first" / "best.safetensors")
+    (about,) = (json.loads(path.read_text()) for path in (tmp_path / "fused").glob("emotion-best-*.json"))
+    assert np.array(about["coefficients"]).shape == (8, 4 * 8)
+    (about,) = (json.loads(path.read_text()) for path in (tmp_path / "fused").glob("attributes-best-*.json"))
+    assert np.array(about["coefficients"]).shape == (3, 4 * 3)
+    assert len(list((tmp_path / "cache").glob("*.i16"))) == 2  # heard by two stages, decoded once
 
 
 def test_a_folder_belongs_to_one_corpus_and_scale(corpus: Path, folder: Path):

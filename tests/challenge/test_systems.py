@@ -2,7 +2,7 @@
 
 import pytest
 
-from emojudge.challenge.systems import FIGURES, FOLDER, SYSTEMS, recipe, select
+from emojudge.challenge.systems import FIGURES, FOLDER, SYSTEMS, recipe, select, stages
 from emojudge.errors import ChallengeError
 
 BASES = {"audio", "text"}
@@ -10,11 +10,15 @@ BASES = {"audio", "text"}
 
 def test_every_recipe_belongs_to_a_row_and_every_row_has_its_recipes():
     files = {path.stem for path in FOLDER.glob("*.yaml")}
-    assert {name for system in SYSTEMS for name in system.models} == files - BASES
+    trained = {stage for system in SYSTEMS for name in system.models for stage in stages(name)}
+    assert trained == files - BASES
     assert len({system.name for system in SYSTEMS}) == len(SYSTEMS)
 
 
-@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+PAPERS = [system for system in SYSTEMS if not system.more]
+
+
+@pytest.mark.parametrize("system", PAPERS, ids=lambda system: system.name)
 def test_a_row_fits_its_recipes_and_its_table(system):
     for name, modality in ((system.audio, "audio"), (system.text, "text")):
         if name:
@@ -47,5 +51,30 @@ def test_rows_by_name():
         "emotion-base",
         "attributes-audio",
     ]
+    assert select(None) == PAPERS
+    assert [s.name for s in select(["emotion-best"])] == ["emotion-best"]
     with pytest.raises(ChallengeError, match="some of emotion-roberta-refined"):
         select(["wavlm"])
+
+
+def test_the_best_system_combines_every_lever():
+    """In its two stages and its models together; the rows differ in the task alone."""
+    emotion, attributes = (select([f"{task}-best"])[0] for task in ("emotion", "attributes"))
+    assert (emotion.audio, emotion.text) == (attributes.audio, attributes.text) == ("best", "best-text")
+    assert len(emotion.models) == len(set(emotion.models)) == 4
+    first, second, text = (recipe(name) for name in (*stages("best"), "best-text"))
+    assert first.name == "best-first"
+    for made in (first, second, text):
+        assert [source.labels for source in made.data] == ["votes"]
+        assert made.tasks == ("emotion", "attributes")
+        assert made.training.mixup
+        assert made.training.auxiliary
+    assert first.acoustic == second.acoustic
+    assert first.acoustic is not None
+    assert first.acoustic.layer_weights
+    for made in (first, text):
+        assert made.training.vector_scaling
+        assert made.training.known_prior == "uniform"
+        assert made.training.annotation_dropout
+    assert second.training.balanced
+    assert second.training.learning_rates.encoder < first.training.learning_rates.encoder / 5

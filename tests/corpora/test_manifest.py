@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emojudge.corpora import load_corpus, manifest
-from emojudge.emotions import EMOTIONS
+from emojudge.emotions import EMOTIONS, SECONDARY
 from emojudge.errors import CorpusError
 from emojudge.records import Attributes, Transcript, Utterance
 from tests.corpora.msp_layout import clips, write_release
@@ -26,6 +26,7 @@ utterances = st.builds(
     label=st.none() | names,
     votes=st.none() | st.sampled_from(EMOTIONS).map(lambda e: {e: 1.0}),
     other_votes=st.none() | st.floats(0, 1),
+    secondary=st.none() | st.dictionaries(st.sampled_from(SECONDARY), st.floats(0.01, 1.0)),
     attributes=st.none() | st.builds(Attributes, valence=ratings, arousal=ratings, dominance=ratings),
     words_per_second=st.none() | st.floats(0.1, 20),
 )
@@ -47,6 +48,7 @@ def test_msp_podcast_by_way_of_a_manifest_elsewhere(tmp_path: Path) -> None:
         assert now.audio is not None
         assert now.audio.samefile(was.audio)
         assert now.votes == pytest.approx(was.votes)
+        assert now.secondary == pytest.approx(was.secondary)
         changed = {"audio": None, "transcript": None, "votes": None, "secondary": None}
         assert now.model_copy(update=changed) == was.model_copy(update=changed)
 

@@ -34,7 +34,7 @@ def labels() -> np.ndarray:
 
 def test_as_plain_scikit_learn(labels: np.ndarray):
     audio, text = logits(labels, 1)
-    fit = fit_fusion(audio, text, labels, seed=3)
+    fit = fit_fusion((audio, text), labels, seed=3)
     both = np.concatenate([audio, text], axis=1)
     standard = (both - both.mean(axis=0)) / both.std(axis=0)
     theirs = LogisticRegression(C=fit.strength, max_iter=2000).fit(standard, labels)
@@ -43,11 +43,26 @@ def test_as_plain_scikit_learn(labels: np.ndarray):
     assert fit.fusion.coefficients.shape == (8, 16)
 
 
+def test_a_meta_classifier_over_several_systems(labels: np.ndarray):
+    """Four systems, each with noise of its own: as scikit-learn has it, and better than the best of them."""
+    systems = [part for seed in (1, 2) for part in logits(labels, seed)]
+    fit = fit_fusion(systems, labels, seed=3)
+    beside = np.concatenate(systems, axis=1)
+    standard = (beside - beside.mean(axis=0)) / beside.std(axis=0)
+    theirs = LogisticRegression(C=fit.strength, max_iter=2000).fit(standard, labels)
+    np.testing.assert_allclose(softmax(fit.fusion(*systems)), theirs.predict_proba(standard), atol=2e-3)
+    assert fit.fusion.coefficients.shape == (8, 32)
+    fresh = np.random.default_rng(9).integers(len(EMOTIONS), size=1000)
+    strange = [part for seed in (11, 12) for part in logits(fresh, seed)]
+    right = [float(np.mean(part.argmax(axis=1) == fresh)) for part in (*strange, fit.fusion(*strange))]
+    assert right[-1] > max(right[:-1]) + 0.02
+
+
 @pytest.mark.parametrize("by_groups", [False, True])
 def test_strength_is_the_grid_searchs(labels: np.ndarray, by_groups: bool):
     audio, text = logits(labels, 2, noise=4.0)
     groups = np.arange(240) % 12 if by_groups else None
-    fit = fit_fusion(audio, text, labels, groups=groups, seed=5)
+    fit = fit_fusion((audio, text), labels, groups=groups, seed=5)
     assert min(STRENGTHS) == pytest.approx(1e-2)
     assert max(STRENGTHS) == pytest.approx(1e3)
     folds = GroupKFold(5) if by_groups else StratifiedKFold(5, shuffle=True, random_state=5)
@@ -65,7 +80,7 @@ def test_strength_is_the_grid_searchs(labels: np.ndarray, by_groups: bool):
 
 
 def test_scale_and_offset_of_the_logits_do_not_matter(labels: np.ndarray):
-    small, large = (fit_fusion(*logits(labels, 1, scale=s), labels) for s in (1.0, 1e3))
+    small, large = (fit_fusion(logits(labels, 1, scale=s), labels) for s in (1.0, 1e3))
     assert small.strength == large.strength
     first = softmax(small.fusion(*logits(labels, 9)))
     second = softmax(large.fusion(*logits(labels, 9, scale=1e3)))
@@ -77,7 +92,7 @@ def test_emotions_without_examples_never_win(present: list[int]):
     generator = np.random.default_rng(4)
     labels = generator.choice(present, 90)
     audio, text = logits(labels, 3)
-    fit = fit_fusion(audio, text, labels)
+    fit = fit_fusion((audio, text), labels)
     absent = np.setdiff1d(np.arange(8), present)
     for scale in (1.0, 100.0, 1e4):  # far beyond what it was fitted on, too
         strange = generator.normal(0, scale, (500, 8)), generator.normal(0, scale, (500, 8))
@@ -96,7 +111,7 @@ def test_emotions_without_examples_never_win(present: list[int]):
 
 def test_it_leans_on_the_better_model_and_beats_both():
     labels = np.random.default_rng(1).integers(len(EMOTIONS), size=1500)
-    fit = fit_fusion(*logits(labels, 6), labels, folds=3)
+    fit = fit_fusion(logits(labels, 6), labels, folds=3)
     audio, text = logits(labels, 7)
 
     def right(values: np.ndarray) -> float:
@@ -109,7 +124,7 @@ def test_it_leans_on_the_better_model_and_beats_both():
 def test_a_constant_logit_does_no_harm(labels: np.ndarray):
     audio, text = logits(labels, 1)
     audio[:, 3] = 7.0
-    fit = fit_fusion(audio, text, labels)
+    fit = fit_fusion((audio, text), labels)
     assert np.isfinite(fit.fusion.coefficients).all()
     assert not fit.fusion.coefficients[:, 3].any()
 
@@ -138,4 +153,4 @@ def test_written_out():
 def test_too_little_to_fit_on_is_said(labels: np.ndarray, groups: np.ndarray | None):
     audio, text = logits(labels, 0)
     with pytest.raises(TrainingError, match=r"fusion: found .*; expected several emotions, in enough items"):
-        fit_fusion(audio, text, labels, groups=groups)
+        fit_fusion((audio, text), labels, groups=groups)

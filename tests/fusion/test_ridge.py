@@ -30,7 +30,7 @@ def outputs(seed: int, items: int = 200, noise: float = 1.0) -> tuple[np.ndarray
 def test_as_plain_scikit_learn(by_groups: bool):
     audio, text, truth = outputs(1, noise=3.0)
     groups = np.arange(200) % 10 if by_groups else None
-    fit = fit_ridge(audio, text, truth, ccc, groups=groups, seed=3)
+    fit = fit_ridge((audio, text), truth, ccc, groups=groups, seed=3)
     both = np.concatenate([audio, text], axis=1)
     fused = fit.fusion(audio, text)
     for attribute in range(3):
@@ -48,7 +48,7 @@ def test_as_plain_scikit_learn(by_groups: bool):
 
 def test_it_leans_on_the_better_model_of_each_attribute():
     audio, text, truth = outputs(2, items=600)
-    fit = fit_ridge(audio, text, truth, ccc)
+    fit = fit_ridge((audio, text), truth, ccc)
     audio, text, truth = outputs(3, items=600)
     fused = fit.fusion(audio, text)
     for attribute in range(3):
@@ -60,7 +60,7 @@ def test_it_leans_on_the_better_model_of_each_attribute():
 def test_a_constant_output_does_no_harm():
     audio, text, truth = outputs(4)
     audio[:, 1] = 7.0
-    fit = fit_ridge(audio, text, truth, ccc)
+    fit = fit_ridge((audio, text), truth, ccc)
     assert np.isfinite(fit.fusion.coefficients).all()
     assert not fit.fusion.coefficients[:, 1].any()
 
@@ -75,4 +75,4 @@ def test_written_out():
 def test_too_little_to_fit_on_is_said():
     audio, text, truth = outputs(5, items=4)
     with pytest.raises(TrainingError, match="enough items or groups"):
-        fit_ridge(audio, text, truth, ccc)
+        fit_ridge((audio, text), truth, ccc)

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import pytest
 import emojudge
 from emojudge.emotions import EMOTIONS
 from emojudge.errors import JudgeError
+from emojudge.judge.evidence import Unheard
 from emojudge.judge.exchange import Answer, Request
 from emojudge.judge.ledger import Ledger
 from emojudge.judge.settings import Settings
-from emojudge.records import Evidence
+from emojudge.records import Evidence, Measure
 
 Make = Callable[..., Evidence]
 
@@ -288,3 +290,23 @@ def test_single_calls_are_one_run(model: Any, evidence: Make) -> None:
     for i in range(3):
         judge(evidence(str(i)))
     assert [run["verdicts"] for run in judge.ledger.runs()] == [{"changed": 3}]
+
+
+def test_a_voice_is_measured_only_of_what_is_sent(model: Any, evidence: Make) -> None:
+    heard: list[str] = []
+
+    def voiced(told: Evidence) -> Evidence:
+        heard.append(told.id)
+        return told.model_copy(update={"measures": {"duration": Measure(value=2.0, unit="s")}})
+
+    items = [evidence(str(i), id=str(i), score=0.2 if i == 3 else 0.95) for i in range(6)]
+    asked = model(says("sad"))
+    judge = emojudge.Judge(asked, gate="uncertain")
+    unheard = [Unheard(item, partial(voiced, item)) for item in items]
+    verdicts = list(judge.refine(unheard))
+    assert [v.status == "passed" for v in verdicts] == [i != 3 for i in range(6)]
+    assert heard == ["3"]
+    assert "Duration 2.0 s" in asked.asked[0].messages[-1].content
+    share = emojudge.Judge(model(says("sad")), gate="budget:0.2").refine(unheard)
+    assert [verdict.emotion for verdict in share] == [verdict.emotion for verdict in verdicts]
+    assert heard == ["3", "3"]

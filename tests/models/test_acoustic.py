@@ -166,3 +166,25 @@ def test_the_last_hidden_states_side_by_side(tiny_backbone, kind: str):
 def test_no_more_hidden_states_than_layers(tiny_backbone):
     with pytest.raises(RecipeError, match="at most 3"):
         tiny_backbone("whisper", last=4)
+
+
+def test_auxiliary_heads_are_there_in_training_alone(tiny_backbone):
+    """They read the pooled features and pull at them; what is validated and exported is as without them."""
+    chosen = AcousticSettings(
+        backbone=BackboneSettings(kind="whisper", weights=""), head_width=16, dropout=0.0
+    )
+    torch.manual_seed(1)
+    model = AcousticModel(tiny_backbone("whisper"), 8, chosen, auxiliary=18).eval()
+    clip, length = speech(8000, 0)[None], torch.tensor([8000])
+    plain = model(clip, length)
+    assert plain.shape == (1, 8)
+    outputs = model.train()(clip, length)
+    torch.testing.assert_close(outputs[:, :8], plain, atol=1e-5, rtol=1e-4)
+    assert outputs.shape == (1, 26)
+    outputs[:, 8:].sum().backward()
+    assert model.pooling.hidden.weight.grad is not None
+    assert not any(p.grad.any() for p in model.head.parameters())
+    heads = {id(p) for p in model.parameter_groups()["head"]}
+    assert {id(p) for p in model.auxiliary.parameters()} < heads
+    model.zero_grad()
+    model.eval()

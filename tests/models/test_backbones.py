@@ -80,6 +80,18 @@ def test_freeze(wavlm: Path, frozen: int):
     assert {int(n.split("layers.")[1][0]) for n in trained if "encoder.layers." in n} == set(range(frozen, 3))
 
 
+@pytest.mark.parametrize("kind", ["wavlm-group", "wavlm-layer", "hubert-layer", "wav2vec2-layer"])
+def test_no_gradient_goes_through_the_frozen_front_end(kind: str):
+    """It would be a fifth of the time, and gigabytes, for a slope by the waveform that nobody asks for."""
+    backbone = Wav2Vec2Backbone.from_config(encoder_config(kind)).train()
+    backbone.freeze(0)
+    given = []
+    backbone.encoder.feature_extractor.register_forward_hook(lambda *call: given.append(call[2]))
+    backbone(torch.randn(1, 6000), torch.tensor([6000])).sum().backward()
+    assert [out.requires_grad for out in given] == [False]
+    assert backbone.encoder.feature_projection.projection.weight.grad.any()
+
+
 def test_hidden_states_are_the_encoders_own(hubert: Path):
     """On one unpadded item there is nothing to mask: transformers' own numbers come out."""
     backbone = load_backbone(BackboneSettings(kind="hubert", weights=str(hubert))).eval()

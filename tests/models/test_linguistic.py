@@ -101,3 +101,14 @@ def test_what_does_not_fit_is_refused(folder: Path, kind: str | None, options: d
 def test_missing_folder_is_named(tmp_path: Path):
     with pytest.raises(RecipeError, match="nowhere"):
         LinguisticModel.from_settings(chosen(tmp_path / "nowhere" / "bert"), 8)
+
+
+def test_auxiliary_heads_are_there_in_training_alone(folder: Path):
+    model = LinguisticModel.from_settings(chosen(folder), 8, auxiliary=18).eval()
+    tokens, lengths = torch.randint(5, 40, (2, 6)), torch.tensor([6, 6])
+    assert model(tokens, lengths).shape == (2, 8)
+    outputs = model.train()(tokens, lengths)
+    assert outputs.shape == (2, 26)
+    outputs[:, 8:].sum().backward()
+    assert next(p for p in model.encoder.parameters() if p.grad is not None).grad.any()
+    assert all(any(p is q for q in model.parameter_groups()["head"]) for p in model.auxiliary.parameters())

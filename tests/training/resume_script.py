@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file as real_save_file
 
-from emojudge.training import checkpoint, trainer
+from emojudge.training import checkpoint, log, trainer
 
 
 class Killer:
@@ -35,7 +35,7 @@ class Killer:
 
     def install(self) -> None:
         replace, step = os.replace, torch.optim.AdamW.step
-        append = trainer.Trainer._append_metrics
+        append = log.Log.epoch
 
         def watched_save(tensors: object, where: Path, **options: object) -> None:
             real_save_file(tensors, where, **options)
@@ -56,7 +56,7 @@ class Killer:
             return result
 
         def watched_append(self_: object, row: object) -> None:
-            path = self_._folder / "metrics.csv"
+            path = self_._table
             before = path.read_bytes() if path.exists() else None
             append(self_, row)
             after = path.read_bytes()
@@ -69,7 +69,7 @@ class Killer:
         checkpoint.save_file = watched_save
         os.replace = watched_replace
         torch.optim.AdamW.step = watched_step
-        trainer.Trainer._append_metrics = watched_append
+        log.Log.epoch = watched_append
 
 
 def child(work: Callable[[], None], kill_at: int | None) -> list[str] | None:
@@ -140,6 +140,7 @@ class Noise:
         self.attributes = generator.uniform(-1, 1, (items, 3)).astype(np.float32)
         self.attributes[::2] = np.nan
         self.choices = np.ones((items, 8), dtype=bool)
+        self.auxiliary = np.full((items, 18), np.nan, dtype=np.float32)
 
     def inputs(self, indices: np.ndarray, seed: int | None) -> list[np.ndarray]:
         arrays = [self._arrays[i] for i in indices]

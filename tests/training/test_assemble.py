@@ -20,6 +20,7 @@ pytest.importorskip("torch", reason="needs the extra 'train'")
 pytestmark = pytest.mark.slow
 
 PITCHES = {"angry": 400.0, "sad": 120.0, "neutral": 220.0}  # Hz: one look tells which is which
+RATINGS = {"angry": "2,6,6", "sad": "1,2,2", "neutral": "4,4,4"}
 WORDS = {"angry": "never call", "sad": "so sad", "neutral": "you call"}
 
 
@@ -51,7 +52,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generator = np.random.default_rng(0)
     (folder / "voices").mkdir()
     (folder / "lines").mkdir()
-    rows = ["file,speaker,emotion"]
+    rows = ["file,speaker,emotion,valence,arousal,dominance"]
     for speaker in range(6):
         for emotion, pitch in PITCHES.items():
             for take in range(4):
@@ -62,7 +63,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 )
                 name = f"{speaker}-{emotion}-{take}.wav"
                 soundfile.write(folder / "voices" / name, hum, 16_000)
-                rows.append(f"{name},speaker{speaker},{emotion}")
+                rows.append(f"{name},speaker{speaker},{emotion},{RATINGS[emotion]}")
     (folder / "voices" / "manifest.csv").write_text("\n".join(rows))
     lines = ["id,transcript,emotion,split"]
     for number in range(90):
@@ -238,3 +239,37 @@ def test_a_run_folder_belongs_to_one_recipe(runs: Path, weights: Path, data: Pat
     other = recipe(runs, "audio").model_copy(update={"name": "another"})
     with pytest.raises(RecipeError, match="another recipe"):
         train(other, data, runs / "audio", weights)
+
+
+def with_tasks(runs: Path, weights: Path, data: Path, tasks: list[str], epochs: int) -> Path:
+    from emojudge.training.run import train
+
+    content = recipe(runs, "audio").model_dump(mode="json")
+    name = "-".join(tasks)
+    training = content["training"] | {"select": "ccc", "epochs": epochs}
+    made = Recipe.model_validate(content | {"name": name, "tasks": tasks, "training": training})
+    train(made, data, runs / name, weights)
+    return runs / name
+
+
+def test_a_voices_attributes_are_the_models_where_it_learnt_them(
+    runs: Path, weights: Path, data: Path
+) -> None:
+    from emojudge.training.assemble import assemble
+
+    run = with_tasks(runs, weights, data, ["emotion", "attributes"], 30)
+    made = assemble(runs / "both", "both", data, audio_run=run, weights=weights)
+    for emotion, rated in RATINGS.items():
+        prediction = Recognizer(made)(data / "voices" / f"5-{emotion}-0.wav")
+        assert set(prediction.attributes_from.values()) == {"model"}
+        arousal = float(rated.split(",")[1])
+        assert abs(prediction.attributes.arousal - arousal) < 1.5
+        assert prediction.emotion == emotion
+
+
+def test_a_run_of_attributes_alone_is_no_recogniser(runs: Path, weights: Path, data: Path) -> None:
+    from emojudge.training.assemble import assemble
+
+    run = with_tasks(runs, weights, data, ["attributes"], 1)
+    with pytest.raises(TrainingError, match=r"a run of attributes alone.*tasks: \[emotion, attributes\]"):
+        assemble(runs / "none", "none", data, audio_run=run, weights=weights)

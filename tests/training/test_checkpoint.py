@@ -2,12 +2,14 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 
+from emojudge.errors import TrainingError  # noqa: E402
 from emojudge.training import checkpoint  # noqa: E402
 from emojudge.training.checkpoint import (  # noqa: E402
     load_checkpoint,
@@ -56,6 +58,27 @@ def test_a_save_that_is_cut_off_leaves_the_one_before(
     assert load_checkpoint(path)[1] == {"step": 1}
     save_checkpoint(path, {"w": torch.zeros(2)}, {"step": 2})  # what the cut left is in nobody's way
     assert load_checkpoint(path)[1] == {"step": 2}
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file may grow over 20 kB: as on a disk that is full, writing fails in the middle."""
+    resource = pytest.importorskip("resource", reason="needs POSIX limits")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_named_and_leaves_the_checkpoint_before(tmp_path: Path, small_disk: None):
+    path = tmp_path / "x.safetensors"
+    save_checkpoint(path, {"w": torch.ones(2)}, {"step": 1})
+    with pytest.raises(
+        TrainingError, match=r"x\.safetensors: found .*(?i:large|space).*goes on from the last"
+    ):
+        save_checkpoint(path, {"w": torch.zeros(20_000)}, {"step": 2})
+    assert load_checkpoint(path)[1] == {"step": 1}
+    assert os.listdir(tmp_path) == ["x.safetensors"]  # no half file stays on a full disk
 
 
 def test_an_optimiser_goes_on_where_it_was():

@@ -9,10 +9,11 @@ import soundfile
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 
-from emojudge.emotions import EMOTIONS  # noqa: E402
+from emojudge.emotions import EMOTIONS, SECONDARY  # noqa: E402
 from emojudge.errors import AudioError, CorpusError  # noqa: E402
 from emojudge.records import Attributes, Transcript, Utterance  # noqa: E402
-from emojudge.training.data import AudioData, TextData, collate, targets  # noqa: E402
+from emojudge.training import data as training_data  # noqa: E402
+from emojudge.training.data import AudioData, TextData, auxiliary_targets, collate, targets  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,23 @@ def test_targets():
     assert not emotions[2:].any()
     assert attributes[2].tolist() == [-1, 0, 1]
     assert np.isnan(attributes[[0, 1, 3]]).all()
+
+
+def test_auxiliary_targets():
+    values = auxiliary_targets(
+        [
+            Utterance(id="a", gender="female", secondary={"amused": 0.4, "other": 1.0}),
+            Utterance(id="b", gender="male"),
+            Utterance(id="c", secondary={}),
+        ]
+    )
+    assert values.shape == (3, 18)
+    assert values[:2, 0].tolist() == [1.0, 0.0]
+    assert np.isnan(values[2, 0])
+    assert values[0, 1 + SECONDARY.index("amused")] == pytest.approx(0.4)
+    assert values[0, 1:].sum() == pytest.approx(1.4)
+    assert np.isnan(values[1, 1:]).all()
+    assert not values[2, 1:].any()  # raters who ticked nothing are no unknown raters
 
 
 def test_audio_sizes_and_cropping(recordings: list[Utterance]):
@@ -90,6 +108,65 @@ def test_statistics_are_those_of_all_samples(recordings: list[Utterance]):
     assert (mean, deviation) == (pytest.approx(every.mean(), abs=1e-6), pytest.approx(every.std(), abs=1e-6))
 
 
+@pytest.fixture
+def spoken(tmp_path: Path) -> list[Utterance]:
+    """16-bit clips at full scale, as corpora have them, and one that is resampled to beyond full scale."""
+    generator = np.random.default_rng(0)
+    made = []
+    for number, rate in enumerate((16_000, 16_000, 44_100)):
+        path = tmp_path / f"{number}.wav"
+        samples = generator.integers(-32768, 32768, rate // 2 + 100 * number).astype(np.int16)
+        soundfile.write(path, samples, rate, subtype="PCM_16")
+        made.append(Utterance(id=str(number), audio=path, emotion="sad"))
+    return made
+
+
+def test_later_epochs_read_no_codec(spoken: list[Utterance], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Each recording is decoded once, also over two runs; what comes is what was decoded."""
+    plain, every = AudioData(spoken, 0.4, augment=False, trim_db=30.0), np.arange(3)
+    expected = {seed: plain.inputs(every, seed) for seed in (None, 3)}
+    statistics = plain.statistics()
+    real, read = training_data.decode, []
+    monkeypatch.setattr(training_data, "decode", lambda path: read.append(path) or real(path))
+    for _ in range(2):
+        kept = AudioData(spoken, 0.4, augment=False, trim_db=30.0, decoded=tmp_path / "audio")
+        assert kept.statistics() == pytest.approx(statistics, abs=2e-3)  # one has clipped samples
+        for seed, arrays in expected.items():
+            for one, other in zip(kept.inputs(every, seed), arrays, strict=True):
+                assert one.dtype == np.float32
+                np.testing.assert_allclose(one, other.clip(-1, 32767 / 32768), atol=0.5 / 32768)
+        assert read == [utterance.audio for utterance in spoken]
+    samples, rate = soundfile.read(spoken[0].audio, dtype="int16")
+    soundfile.write(spoken[0].audio, samples[::-1], rate, subtype="PCM_16")
+    changed = AudioData(spoken, 0.4, augment=False, decoded=tmp_path / "audio").inputs(np.array([0]), None)[0]
+    np.testing.assert_array_equal(changed, samples[::-1][:6400] / np.float32(32768))  # and nothing is lost
+
+
+def test_decoded_audio_stays_on_disk(spoken: list[Utterance], tmp_path: Path):
+    data = AudioData(spoken, 9.0, augment=False, decoded=tmp_path / "audio")
+    (file,) = (tmp_path / "audio").glob("*.i16")
+    assert file.stat().st_size == 2 * data.sizes.sum() == 2 * sum(map(len, data.inputs(np.arange(3), None)))
+    assert isinstance(data._decoded.values, np.memmap)
+
+
+def test_decoding_that_was_broken_off_begins_anew(
+    spoken: list[Utterance], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real = training_data.decode
+
+    def broken(path: Path):
+        if path == spoken[2].audio:
+            raise KeyboardInterrupt
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training_data, "decode", broken)
+        with pytest.raises(KeyboardInterrupt):
+            AudioData(spoken, 9.0, augment=False, decoded=tmp_path / "audio")
+    data = AudioData(spoken, 9.0, augment=False, decoded=tmp_path / "audio")
+    assert len(data.inputs(np.array([2]), None)[0]) == data.sizes[2] > 8000
+
+
 def test_statistics_of_a_constant(tmp_path: Path):
     soundfile.write(tmp_path / "a.wav", np.full(4000, 0.1), 16_000, subtype="FLOAT")
     mean, deviation = AudioData(
@@ -116,8 +193,9 @@ def test_a_file_that_is_no_recording_is_named(tmp_path: Path, content: bytes | N
     path = tmp_path / "broken.wav"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(AudioError, match=r"broken\.wav"):
-        AudioData([Utterance(id="a", audio=path)], 1.0, augment=False)
+    for decoded in (None, tmp_path / "audio"):
+        with pytest.raises(AudioError, match=r"broken\.wav"):
+            AudioData([Utterance(id="a", audio=path)], 1.0, augment=False, decoded=decoded)
 
 
 def test_text(tiny_tokenizer: Path):

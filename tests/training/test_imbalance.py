@@ -44,7 +44,7 @@ def test_the_vs_loss_is_its_formula(gamma: float, tau: float):
     objective = Objective(TrainingSettings(focal_gamma=0), ("emotion",), torch.ones(8), scaling)
     batch = Batch(
         torch.zeros(5, 1), torch.ones(5), torch.eye(8)[labels], torch.full((5, 3), torch.nan),
-        torch.ones(5, 8, dtype=torch.bool),
+        torch.ones(5, 8, dtype=torch.bool), torch.full((5, 18), torch.nan),
     )  # fmt: skip
     assert objective(torch.tensor(logits), batch).item() == pytest.approx(expected, rel=1e-5)
 

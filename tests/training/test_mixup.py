@@ -29,7 +29,7 @@ def batch(items: int = 12) -> Batch:
     torch.manual_seed(1)
     return Batch(
         torch.randn(items, 6), torch.full((items,), 6), torch.eye(8)[torch.arange(items) % 8],
-        torch.rand(items, 3), torch.ones(items, 8, dtype=torch.bool),
+        torch.rand(items, 3), torch.ones(items, 8, dtype=torch.bool), torch.full((items, 18), torch.nan),
     )  # fmt: skip
 
 
@@ -38,10 +38,13 @@ def test_a_mixing_is_linear_in_features_and_targets():
     torch.testing.assert_close(mix(items.inputs)[0], 0.7 * items.inputs[0] + 0.3 * items.inputs[2])
     items.choices[:] = torch.eye(8, dtype=torch.bool)[:3]
     items.attributes[0] = torch.nan
+    items.auxiliary[1:, 0] = torch.tensor([0.0, 1.0])
     mixed = mix.targets(items)
     torch.testing.assert_close(mixed.emotions.sum(dim=1), torch.ones(3))
     assert mixed.choices.sum(dim=1).tolist() == [2, 2, 2]
     assert mixed.attributes.isnan().any(dim=1).tolist() == [True, True, False]
+    assert mixed.auxiliary[2, 0].item() == pytest.approx(0.7)
+    assert mixed.auxiliary.isnan().sum().item() == 3 * 18 - 1
 
 
 @pytest.mark.parametrize("two_pass", [False, True])

@@ -172,17 +172,21 @@ def test_weights_that_are_not_there(home: Path):
 def test_both_tasks_for_the_voice_with_every_lever(home: Path, tasks: list[str]):
     """Attributes alone and with emotions, weighed layers, mixup, balance, adapters: into a finished run."""
     rows = (home / "clips" / "manifest.csv").read_text().splitlines()
-    rated = [f"{row},{number + 1},{number + 2},{4 - number}" for number, row in enumerate(rows[1:])]
+    rated = [
+        f"{row},{number + 1},{number + 2},{4 - number},{'fm'[number % 2]}"
+        for number, row in enumerate(rows[1:])
+    ]
     rated[2] = rated[2].replace("train", "dev")
-    header = rows[0] + ",valence,arousal,dominance"
+    header = rows[0] + ",valence,arousal,dominance,gender"
     (home / "clips" / "manifest.csv").write_text("\n".join([header, *rated]))
     chosen = recipe(home, {"folder": "clips"}, modality="audio")
     both = "emotion" in tasks
     content = chosen.model_dump(mode="json")
     content["tasks"] = tasks
-    content["acoustic"]["layer_weights"] = True
+    content["acoustic"] |= {"layer_weights": True, "cache_audio": True}
     content["acoustic"]["backbone"] |= {"weights": "deep", "last": 2, "lora": {"rank": 2}}
     content["training"] |= {"select": "ccc", "accumulation": 2, "mixup": {"p": 1.0}, "epochs": 2}
+    content["training"]["auxiliary"] = {"gender": 0.5}
     if both:
         levers = {"vector_scaling": {}, "known_prior": "uniform", "balanced": True, "annotation_dropout": 0.2}
         content["training"] |= {**levers, "select": "mean", "gradient_checkpointing": True}
@@ -193,10 +197,16 @@ def test_both_tasks_for_the_voice_with_every_lever(home: Path, tasks: list[str])
     second = content | {"name": "second", "training": content["training"] | {"balanced": both, "epochs": 1}}
     rates = {"encoder": 0, "pooling": 0, "head": 0}
     second["training"]["learning_rates"] = rates
-    second["training"]["known_prior"] = None
+    second["training"]["known_prior"] = second["training"]["auxiliary"] = None  # heads of one stage
     kept = train(Recipe.model_validate(second), home, home / "second", home, start_from=home / "first")
     tensors, _ = load_checkpoint(home / "first" / "best.safetensors")
     assert all(torch.equal(value, tensors[name]) for name, value in kept.model.state_dict().items())
+    assert sorted(path.suffix for path in (home / "first" / "audio").iterdir()) == [
+        ".i16",
+        ".i16",
+        ".npy",
+        ".npy",
+    ]
     said = json.loads((home / "second" / "environment.json").read_text())["start_from"]
     assert said == hashlib.sha256((home / "first" / "best.safetensors").read_bytes()).hexdigest()
 

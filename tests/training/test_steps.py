@@ -8,7 +8,7 @@ from emojudge.emotions import EMOTIONS  # noqa: E402
 from emojudge.errors import TrainingError  # noqa: E402
 from emojudge.models.losses import ConcordanceLoss, focal_loss  # noqa: E402
 from emojudge.recipe import TrainingSettings  # noqa: E402
-from emojudge.training.data import Batch  # noqa: E402
+from emojudge.training.data import AUXILIARY, Batch  # noqa: E402
 from emojudge.training.steps import Objective, backward, output_count, split_outputs  # noqa: E402
 
 BOTH = ("emotion", "attributes")
@@ -41,7 +41,13 @@ def batch(items: int, seed: int = 0, *, labelled: float = 0.7, rated: float = 0.
     attributes = 2 * torch.rand(items, 3, generator=generator) - 1
     attributes[torch.rand(items, generator=generator) > rated] = torch.nan
     inputs = torch.randn(items, int(lengths.max()), generator=generator)
-    return Batch(inputs, lengths, emotions, attributes, torch.ones(items, len(EMOTIONS), dtype=torch.bool))
+    choices = torch.ones(items, len(EMOTIONS), dtype=torch.bool)
+    auxiliary = torch.rand(items, len(AUXILIARY), generator=generator)
+    auxiliary[torch.rand(items, generator=generator) > 0.6, 0] = (
+        torch.nan
+    )  # of some, the gender alone is not known
+    auxiliary[torch.rand(items, generator=generator) > 0.6, 1:] = torch.nan
+    return Batch(inputs, lengths, emotions, attributes, choices, auxiliary)
 
 
 def gradient(model: torch.nn.Module) -> torch.Tensor:
@@ -51,7 +57,7 @@ def gradient(model: torch.nn.Module) -> torch.Tensor:
 def step(tasks, items: Batch, accumulation: int, two_pass: bool = True, dropout: float = 0.0, **options):
     """Loss and gradient of a fresh toy."""
     settings = TrainingSettings(accumulation=accumulation, focal_gamma=2.0, **options)
-    model = Toy(output_count(tasks), dropout)
+    model = Toy(output_count(tasks) + (len(AUXILIARY) if settings.auxiliary else 0), dropout)
     objective = Objective(settings, tasks, WEIGHTS)
     torch.manual_seed(11)
     loss = backward(model, items, objective, settings, two_pass)
@@ -86,6 +92,32 @@ def test_the_whole_batchs_loss_is_the_sum_of_its_tasks():
     expected = focal_loss(emotion, items.emotions, WEIGHTS, 2.0)
     expected = expected + 0.3 * ConcordanceLoss()(attributes[rated], items.attributes[rated])
     assert loss == pytest.approx(expected.item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("two_pass", [False, True])
+def test_auxiliary_losses_are_those_of_the_whole_batch(two_pass: bool):
+    """Beside the tasks' loss: cross-entropies in float64, each over the items in which it is known."""
+    items, weights = batch(20), {"gender": 0.5, "secondary": 2.0}
+    with torch.no_grad():
+        logits = Toy(8 + 18)(items.inputs, items.lengths).double()
+    p, shares = torch.sigmoid(logits[:, 8:]), items.auxiliary.double()
+    entropies = -(shares * p.log() + (1 - shares) * (1 - p).log())
+    expected = focal_loss(logits[:, :8], items.emotions.double(), WEIGHTS.double(), 2.0)
+    expected = expected + 0.5 * entropies[:, 0].nanmean() + 2.0 * entropies[:, 1:].nanmean()
+    loss, slope = step(("emotion",), items, 4, two_pass, auxiliary=weights)
+    assert loss == pytest.approx(expected.item(), abs=1e-5)
+    whole = step(("emotion",), items, 1, two_pass, auxiliary=weights)
+    torch.testing.assert_close(slope, whole[1], atol=1e-6, rtol=1e-5)
+    alone = step(("emotion",), items, 4, two_pass, auxiliary={"gender": 0.5})[1]
+    assert not alone[-17:].any()  # the biases of what raters ticked
+    assert slope[-18:].all()
+
+
+def test_attributes_stand_before_auxiliary_outputs():
+    logits = torch.arange(29.0)[None]
+    emotion, attributes = split_outputs(logits, BOTH)
+    assert (emotion.tolist(), attributes.tolist()) == ([[*map(float, range(8))]], [[8.0, 9.0, 10.0]])
+    assert split_outputs(logits, ("attributes",))[1].tolist() == [[0.0, 1.0, 2.0]]
 
 
 def test_without_two_passes_the_concordance_is_the_micro_batches_mean():

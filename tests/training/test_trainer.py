@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 from sklearn.metrics import balanced_accuracy_score, f1_score  # noqa: E402
 from sklearn.utils.class_weight import compute_class_weight  # noqa: E402
 
+from emojudge.emotions import EMOTIONS  # noqa: E402
 from emojudge.errors import TrainingError  # noqa: E402
 from emojudge.evaluation.metrics import ccc  # noqa: E402
 from emojudge.recipe import LearningRates, TrainingSettings  # noqa: E402
@@ -38,6 +39,7 @@ class Points:
         self.attributes = np.stack([self.values, -self.values, generator.normal(size=items)], axis=1) / 8
         self.attributes = self.attributes.astype(np.float32)
         self.choices = np.ones((items, 8), dtype=bool)
+        self.auxiliary = np.full((items, 18), np.nan, dtype=np.float32)
         self.seen: list[int] = []
 
     def inputs(self, indices: np.ndarray, seed: int | None) -> list[np.ndarray]:
@@ -476,3 +478,81 @@ def test_a_known_prior_is_in_what_is_validated_and_kept(tmp_path: Path):
     )
     np.testing.assert_allclose(outputs, seen + shift, atol=1e-5)
     assert np.abs(shift).max() > 0.1
+
+
+# ---------------------------------------------------------------------------------------------------- levers
+
+
+class Votes(Points):
+    """Rare emotions, two raters who disagree, and speakers of whom some are women."""
+
+    def __init__(self) -> None:
+        super().__init__(40, 0)
+        self.labels = np.array([0] * 24 + [1] * 8 + [2] * 6 + [3] * 2)
+        self.emotions = 0.7 * np.eye(8, dtype=np.float32)[self.labels]
+        self.emotions[:, 1] += 0.3
+        self.auxiliary[::2] = 0.5
+
+
+class Levered(Toy):
+    """A toy that mixes and has auxiliary outputs while it is trained, as the models have."""
+
+    def __init__(self, auxiliary: bool) -> None:
+        super().__init__(8)
+        self.auxiliary = torch.nn.Linear(16, 18) if auxiliary else None
+        self.output_layer = self.head
+
+    def forward(self, inputs, lengths, mix=None):
+        features = torch.tanh(self.first(inputs.sum(dim=1, keepdim=True) / lengths[:, None]))
+        features = features if mix is None else mix(features)
+        outputs = [self.head(features)]
+        if self.training and self.auxiliary is not None:
+            outputs.append(self.auxiliary(features))
+        return torch.cat(outputs, dim=1)
+
+
+def levered(folder: Path, train: Points | None = None, **options) -> dict[str, torch.Tensor]:
+    """The kept parameters of a short training."""
+    chosen = TrainingSettings(**{"epochs": 2, "batch_size": 8, "learning_rates": RATES, **options})
+    model = Levered("auxiliary" in options)
+    data = train or Votes()
+    Trainer(model, chosen, ("emotion",), data, np.ones(len(data.sizes)), Points(24, 1), folder).run()
+    return load_checkpoint(folder / "best.safetensors")[0]
+
+
+@pytest.mark.parametrize(
+    "lever",
+    [
+        {"class_weights": 0.5},
+        {"vector_scaling": {}},
+        {"vector_scaling": {"gamma": 0.0}},
+        {"known_prior": "uniform"},
+        {"known_prior": dict(zip(EMOTIONS, range(1, 9), strict=True))},
+        {"balanced": True},
+        {"annotation_dropout": 0.5},
+        {"mixup": {"p": 1.0}},
+        {"auxiliary": {"gender": 1.0}},
+        {"auxiliary": {"secondary": 1.0}},
+        {"precision": "float16"},
+        {"weight_average": 0.9},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_each_lever_alone_changes_what_is_learnt(tmp_path: Path, lever: dict):
+    """Against the same training without it, which is the same every time."""
+    plain, again = (levered(tmp_path / str(n), select="last", class_weights=0.0) for n in range(2))
+    assert all(torch.equal(weight, again[name]) for name, weight in plain.items())
+    pulled = levered(tmp_path / "lever", **{"select": "last", "class_weights": 0.0, **lever})
+    moved = max(float((pulled[name] - weight).abs().max()) for name, weight in plain.items())
+    assert moved > 1e-5
+    assert np.isfinite(moved)
+
+
+@pytest.mark.parametrize(("name", "columns"), [("gender", [0]), ("secondary", range(1, 18))])
+def test_an_auxiliary_head_without_anything_to_learn_is_refused(
+    tmp_path: Path, name: str, columns: list[int]
+):
+    data = Votes()
+    data.auxiliary[:, columns] = np.nan
+    with pytest.raises(TrainingError, match=rf"training\.auxiliary\.{name}: found no item"):
+        levered(tmp_path, data, auxiliary={"gender": 1.0, "secondary": 1.0})

@@ -15,38 +15,32 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from emojudge.challenge import systems, tiny
+from emojudge.challenge.fusing import fuse
 from emojudge.challenge.refine import Options, Refinement, counts
-from emojudge.challenge.scoring import Values, figures, gain, known, labelled, scaled, truth
+from emojudge.challenge.scoring import Values, figures, gain, scaled
 from emojudge.challenge.systems import System
 from emojudge.challenge.tables import write_predictions
 from emojudge.corpora import load_corpus, manifest
 from emojudge.corpora.splits import with_dev2
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, SCALE_MAX, SCALE_MIN, parse_emotion
 from emojudge.errors import ChallengeError, EmojudgeError
-from emojudge.evaluation.metrics import ccc
 from emojudge.evaluation.significance import Difference, Interval
 from emojudge.files import whole, write_whole
-from emojudge.fusion.fit import fit_fusion
-from emojudge.fusion.logistic import LogisticFusion
-from emojudge.fusion.ridge import RidgeFusion, fit_ridge
 from emojudge.models.published import load_published
 from emojudge.recipe import Recipe, Task
 from emojudge.records import Modality, Utterance
-from emojudge.training.data import AudioData, Data
+from emojudge.training.data import AudioData, Data, Progress
 from emojudge.training.heldout import Run
 from emojudge.training.outputs import outputs
 from emojudge.training.run import MakeData, Split, train, weights_at
-from emojudge.training.trainer import Progress
+from emojudge.training.steps import output_count
 
 Scale = Literal["tiny", "full"]
-Fusion = LogisticFusion | RidgeFusion
 SPLITS = ("dev", "dev2", "test1", "test2", "test3")
 SEED = 0
-FOLDS = 5  # of Development's speakers, when a fusion that is fitted on it is scored on it
 
 
 @dataclass
@@ -108,9 +102,8 @@ class Reproduction:
 
     def outputs(self, name: str) -> dict[str, Values]:
         """What a system's model gives for every split, after its training where it is not trained yet."""
-        recipe = systems.recipe(name)
-        recipe = tiny.shrunk(recipe) if self.scale == "tiny" else recipe
-        return self._kept(name, self._key(recipe), lambda: self._trained(recipe))
+        key = self._key(*map(self._recipe, systems.stages(name)))
+        return self._kept(name, key, lambda: self._computed(name))
 
     def published(self, name: str, task: Task) -> dict[str, Values]:
         """What a published model gives for every split."""
@@ -140,28 +133,41 @@ class Reproduction:
         def make(split: Split, training: bool) -> Data:
             return AudioData(split.utterances, seconds, augment=training)
 
-        return self._given(found.model, make, name, "audio", task)
+        return self._given(found.model, make, name, "audio", (task,))
 
-    def _trained(self, recipe: Recipe) -> dict[str, Values]:
-        if self.scale == "tiny":
-            assert self._weights is not None
-            texts = [u.transcript.text for u in self.utterances.get("train", []) if u.transcript]
-            tiny.write_weights(recipe, self._weights, texts)
-        run_folder = self.folder / "runs" / recipe.name
+    def _recipe(self, name: str) -> Recipe:
+        recipe = systems.recipe(name)
+        return tiny.shrunk(recipe) if self.scale == "tiny" else recipe
 
-        def progress(done: int, steps: int, text: str) -> None:
-            self._progress(done, steps, f"{recipe.name}: {text}")
+    def _trained(self, name: str) -> Path:
+        """The run folder of a recipe that is trained, after the stages that its training goes on from."""
+        run_folder: Path | None = None
+        for stage in systems.stages(name):
+            recipe, before = self._recipe(stage), run_folder
+            if self.scale == "tiny":
+                assert self._weights is not None
+                texts = [u.transcript.text for u in self.utterances.get("train", []) if u.transcript]
+                tiny.write_weights(recipe, self._weights, texts)
+            run_folder = self.folder / "runs" / recipe.name
+            cache = self.folder / "cache"  # all runs hear the same recordings
+            train(recipe, self.folder, run_folder, self._weights, self._told(stage), cache, before)
+        assert run_folder is not None
+        return run_folder
 
-        train(recipe, self.folder, run_folder, self._weights, progress)
+    def _told(self, name: str) -> Progress:
+        return lambda done, steps, text: self._progress(done, steps, f"{name}: {text}")
+
+    def _computed(self, name: str) -> dict[str, Values]:
+        recipe, run_folder = self._recipe(name), self._trained(name)
         run = Run(run_folder, self.folder, self._weights)
-        return self._given(run.model, run.make, recipe.name, recipe.modality, recipe.tasks[0])
+        return self._given(run.model, run.make, recipe.name, recipe.modality, recipe.tasks)
 
     def _given(
-        self, model: nn.Module, make: MakeData, name: str, modality: Modality, task: Task
+        self, model: nn.Module, make: MakeData, name: str, modality: Modality, tasks: tuple[Task, ...]
     ) -> dict[str, Values]:
         """A model's outputs for every split; NaN for items without what it hears or reads."""
         model.to("cuda" if torch.cuda.is_available() else "cpu")
-        width = len(EMOTIONS) if task == "emotion" else len(ATTRIBUTES)
+        width = output_count(tasks)
         made = {}
         for number, split in enumerate(self._splits()):
             self._progress(number, len(self._splits()), f"{name}: outputs for {split}")
@@ -172,63 +178,34 @@ class Reproduction:
                 made[split][there] = outputs(model, make(_split([items[i] for i in there]), False))
         return made
 
+    def part(self, name: str, task: Task) -> dict[str, Values]:
+        """Of a model's outputs, those of one of its tasks."""
+        columns = np.s_[:, : len(EMOTIONS)] if task == "emotion" else np.s_[:, -len(ATTRIBUTES) :]
+        return {split: values[columns] for split, values in self.outputs(name).items()}
+
     def values(self, system: System) -> dict[str, Values]:
-        """Logits or attributes (1..7) of a row for every split, fused where it has two models."""
-        parts = [self.outputs(name) for name in system.models]
+        """Logits or attributes (1..7) of a row for every split, fused where it has several models."""
+        parts = [self.part(name, system.task) for name in system.models]
         if system.published:
             parts = [self.published(system.published, system.task)]
         if len(parts) == 1:
             values = parts[0]
         else:
-            keys = "-".join(system.models)
-            path = self.folder / "fused" / f"{keys}-{self._key(*map(systems.recipe, system.models))}.npz"
+            stages = [stage for name in system.models for stage in systems.stages(name)]
+            keys = "-".join((system.task, *system.models))
+            path = self.folder / "fused" / f"{keys}-{self._key(*map(systems.recipe, stages))}.npz"
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _save(path, self._fused(system, parts[0], parts[1], path.with_suffix(".json")))
+                values, about = fuse(self.utterances["dev"], parts, system.task)
+                write_whole(
+                    path.with_suffix(".json"), json.dumps({**about, "models": system.models}, indent=1)
+                )
+                _save(path, values)
             values = _load(path)
         if system.task == "emotion":
             return values
-        fused = len(parts) == 2
+        fused = len(parts) > 1
         return {n: np.clip(v if fused else scaled(v), SCALE_MIN, SCALE_MAX) for n, v in values.items()}
-
-    def _fused(
-        self, system: System, audio: dict[str, Values], text: dict[str, Values], about: Path
-    ) -> dict[str, Values]:
-        """Fitted on Development; Development itself is fused by fits on the other folds of its speakers."""
-        items = self.utterances["dev"]
-        heard = known(audio["dev"], text["dev"])
-        rows = np.flatnonzero(heard & labelled(items, system.task))
-        speakers = [items[row].speaker or "" for row in rows]  # those not known may be one
-        groups = np.unique(speakers, return_inverse=True)[1]
-
-        def fit(chosen: NDArray[np.int64]) -> tuple[Fusion, dict[str, object]]:
-            some, people = rows[chosen], groups[chosen]
-            a, t = audio["dev"][some], text["dev"][some]
-            right = truth([items[row] for row in some], system.task)
-            if system.task == "emotion":
-                made = fit_fusion(a, t, right, groups=people)
-                return made.fusion, {"C": made.strength}
-            ridge = fit_ridge(scaled(a), scaled(t), right, ccc, groups=people)
-            return ridge.fusion, {"strengths": list(ridge.strengths)}
-
-        def apply(fusion: Fusion, split: str, chosen: NDArray[np.int64]) -> Values:
-            a, t = audio[split][chosen], text[split][chosen]
-            pair = (a, t) if system.task == "emotion" else (scaled(a), scaled(t))
-            return fusion(*pair)
-
-        whole, facts = fit(np.arange(len(rows)))
-        made = {name: np.full_like(values, np.nan) for name, values in audio.items()}
-        for name, values in made.items():
-            there = np.flatnonzero(known(audio[name], text[name]))
-            if len(there):
-                values[there] = apply(whole, name, there)
-        for fold in range(FOLDS):
-            inside = groups % FOLDS == fold
-            fusion, _ = fit(np.flatnonzero(~inside))
-            made["dev"][rows[inside]] = apply(fusion, "dev", rows[inside])
-        numbers = {"coefficients": whole.coefficients.tolist(), "intercept": whole.intercept.tolist()}
-        write_whole(about, json.dumps({**facts, **numbers, "models": system.models}, indent=1))
-        return made
 
     def _key(self, *recipes: Recipe) -> str:
         content = json.dumps([self._hash, self.scale, *(recipe.model_dump_json() for recipe in recipes)])
@@ -256,7 +233,8 @@ class Reproduction:
         values = self.values(system)
         opinions = {}
         if system.audio and system.text:
-            opinions = {"audio": self.outputs(system.audio), "text": self.outputs(system.text)}
+            heard, read = (self.part(name, system.task) for name in (system.audio, system.text))
+            opinions = {"audio": heard, "text": read}
         paths = {}
         for split, given in values.items():
             paths[split] = self.folder / "predictions" / system.name / f"{split}.csv"

@@ -12,15 +12,16 @@ FIGURES: dict[Task, tuple[str, ...]] = {
     "attributes": ("valence", "arousal", "dominance", "ccc"),  # each attribute's CCC, and their mean
 }
 Figures = tuple[float, ...]
+FIRST_STAGES = {"best": ("best-first",)}
 
 
 @dataclass(frozen=True)
 class System:
     """A row of one of the paper's tables, or a system that the paper compares with in its text.
 
-    `audio` and `text` name recipes, see `recipe`; with both, their outputs are fused. `paper` has the figures
-    by split, in the order of FIGURES: `dev` is the paper's validation, `test3` the challenge's test set.
-    `published` names a model that is not trained here, on the Hub or under the folder of weights.
+    `audio`, `text` and `more` name recipes, see `recipe`; several have their outputs fused. `paper` has the
+    figures by split, in the order of FIGURES: `dev` is the paper's validation, `test3` the challenge's test
+    set. `published` names a model that is not trained here, on the Hub or under the folder of weights.
     """
 
     name: str
@@ -31,11 +32,12 @@ class System:
     refined: bool = False
     paper: dict[str, Figures] = field(default_factory=dict)
     published: str | None = None
+    more: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[str, ...]:
         """The recipes that it needs."""
-        return tuple(name for name in (self.audio, self.text) if name)
+        return tuple(name for name in (self.audio, self.text, *self.more) if name)
 
 
 def recipe(name: str) -> Recipe:
@@ -43,14 +45,19 @@ def recipe(name: str) -> Recipe:
     return Recipe.read(FOLDER / f"{name}.yaml")
 
 
+def stages(name: str) -> tuple[str, ...]:
+    """The recipes that a model is trained by, one after the other, each from what the one before came to."""
+    return (*FIRST_STAGES.get(name, ()), name)
+
+
 def select(names: list[str] | None) -> list[System]:
-    """The systems of these names, in the tables' order; all without names.
+    """The systems of these names, in the tables' order; without names all but those beyond the paper.
 
     Raises:
         ChallengeError: a name that none has.
     """
     if not names:
-        return list(SYSTEMS)
+        return [system for system in SYSTEMS if not system.more]
     known = {system.name for system in SYSTEMS}
     for name in names:
         if name not in known:
@@ -145,5 +152,14 @@ SYSTEMS: tuple[System, ...] = (
     _published(
         "attributes", "audeering-published", "audEERING's wav2vec 2.0, as published",
         "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim",
+    ),
+    # Beyond the paper: its recipes with what lifted macro-F1 since, and all kinds of models side by side.
+    System(
+        "emotion-best", "levers, meta-classifier", "emotion", "best", "best-text",
+        more=("emotion-whisper-small", "emotion-deberta-large"),
+    ),
+    System(
+        "attributes-best", "levers, meta-classifier", "attributes", "best", "best-text",
+        more=("attributes-whisper-small", "attributes-deberta-large"),
     ),
 )  # fmt: skip

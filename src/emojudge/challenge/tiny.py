@@ -30,7 +30,10 @@ def shrunk(recipe: Recipe) -> Recipe:
     }
     update: dict[str, Any] = {"training": recipe.training.model_copy(update=training)}
     if recipe.acoustic is not None:
-        update["acoustic"] = recipe.acoustic.model_copy(update={"head_width": 16, "max_seconds": 2.0})
+        backbone = recipe.acoustic.backbone
+        backbone = backbone.model_copy(update={"last": min(backbone.last, _SIZES["num_hidden_layers"])})
+        small = {"backbone": backbone, "head_width": 16, "max_seconds": 2.0}
+        update["acoustic"] = recipe.acoustic.model_copy(update=small)
     if recipe.linguistic is not None:
         update["linguistic"] = recipe.linguistic.model_copy(update={"max_tokens": 32})
     return recipe.model_copy(update=update)

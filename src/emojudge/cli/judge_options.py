@@ -1,9 +1,10 @@
 """What the verbs that ask a judge have in common: their options, and the judge that these stand for."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +14,10 @@ from emojudge.cli.messages import count, say
 
 if TYPE_CHECKING:
     from emojudge.bundle.format import Bundle
+    from emojudge.judge.evidence import Unheard
     from emojudge.judge.judging import Judge, Plan
     from emojudge.judge.prompt import Example
-    from emojudge.records import Evidence, Failure, Prediction, Utterance
+    from emojudge.records import Evidence, Failure, Prediction, Turn, Utterance
 
 LEDGER = Path("emojudge-judge.sqlite")  # where nothing else is said: in the folder one works in, to be seen
 
@@ -149,6 +151,7 @@ def read_examples(path: Path) -> "list[Example]":
     from emojudge.errors import JudgeError
     from emojudge.evaluation.labels import label_of, read_labels
     from emojudge.evaluation.predictions import Predictions
+    from emojudge.judge.evidence import evidence_of
     from emojudge.judge.examples import correct_predictions
 
     labels = read_labels(path)
@@ -156,7 +159,8 @@ def read_examples(path: Path) -> "list[Example]":
     for row in Predictions(path):
         label = label_of(labels, row.id)
         if row.prediction is not None and label is not None:
-            pairs.append((Evidences(None).of(row.prediction, row.utterance, audio=False), label.emotion))
+            silent = row.utterance and row.utterance.model_copy(update={"audio": None})
+            pairs.append((evidence_of(row.prediction, silent), label.emotion))
     examples = correct_predictions(pairs)
     if not examples or not any("label" in row.cells for row in Predictions(path)):
         raise JudgeError(path, found="no correct prediction", expected="predictions with a column 'label'")
@@ -172,23 +176,64 @@ class Evidences:
         self.bins = None if bundle is None else bins_of(bundle)
         self._told = False
 
-    def of(self, prediction: "Prediction", utterance: "Utterance | None", audio: bool = True) -> "Evidence":
-        """The evidence on a prediction, without the voice where that cannot be measured."""
-        from emojudge.errors import EmojudgeError, MissingExtraError
+    def of(
+        self,
+        prediction: "Prediction",
+        utterance: "Utterance | None",
+        audio: bool = True,
+        turns: "Sequence[Turn]" = (),
+    ) -> "Evidence | Unheard":
+        """The evidence on a prediction; its voice, if it is to have one, comes when it is asked for."""
         from emojudge.judge.evidence import evidence_of
 
-        if utterance is not None and utterance.audio is not None:
-            if audio:
-                try:
-                    return evidence_of(prediction, utterance, bins=self.bins)
-                except MissingExtraError as error:
-                    if not self._told:
-                        say(f"voices are not described: {error}")
-                    self._told = True
-                except EmojudgeError as error:
-                    say(f"{prediction.id}: the voice is not described: {error}")
-            utterance = utterance.model_copy(update={"audio": None})
-        return evidence_of(prediction, utterance)
+        silent = utterance and utterance.model_copy(update={"audio": None})
+        told = evidence_of(prediction, silent, turns=turns)
+        return self.heard_later(told, utterance) if audio else told
+
+    def heard_later(self, told: "Evidence", utterance: "Utterance | None") -> "Evidence | Unheard":
+        """Evidence whose voice is measured when it is asked for, if there is a recording."""
+        from emojudge.judge.evidence import Unheard
+
+        if utterance is None or utterance.audio is None:
+            return told
+        return Unheard(told, partial(self._heard, told, utterance))
+
+    def _heard(self, told: "Evidence", utterance: "Utterance") -> "Evidence":
+        from emojudge.errors import EmojudgeError, MissingExtraError
+        from emojudge.judge.evidence import add_voice
+
+        try:
+            return add_voice(told, utterance, bins=self.bins)
+        except MissingExtraError as error:
+            if not self._told:
+                say(f"voices are not described: {error}")
+            self._told = True
+        except EmojudgeError as error:
+            say(f"{told.id}: the voice is not described: {error}")
+        return told
+
+
+class Said:
+    """The turns of recordings as they come, and which of them an utterance follows."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, list[tuple[float, Turn]]] = {}
+
+    def before(self, prediction: "Prediction", utterance: "Utterance | None") -> "list[Turn]":
+        """The last turns before this one, which is remembered for those that follow."""
+        from emojudge.judge.evidence import TURNS
+        from emojudge.records import Turn
+
+        if utterance is None or utterance.recording is None:
+            return []
+        turns = self._turns.setdefault(utterance.recording, [])
+        at = len(turns) if utterance.position is None else utterance.position
+        earlier = [turn for position, turn in turns if position < at][-TURNS:]
+        words = prediction.transcript or utterance.transcript
+        if words is not None and words.text.strip():
+            turns.append((at, Turn(speaker=utterance.speaker, text=words.text)))
+            turns.sort(key=lambda pair: pair[0])
+        return earlier
 
 
 def judged(
@@ -201,10 +246,13 @@ def judged(
     from emojudge.records import Prediction
 
     known = {utterance.id: utterance for utterance in utterances}
-    evidences = Evidences(bundle)
+    evidences, said = Evidences(bundle), Said()
 
-    def evidence(result: "Prediction | Failure") -> "Evidence | None":
-        return evidences.of(result, known.get(result.id)) if isinstance(result, Prediction) else None
+    def evidence(result: "Prediction | Failure") -> "Evidence | Unheard | None":
+        if not isinstance(result, Prediction):
+            return None
+        utterance = known.get(result.id)
+        return evidences.of(result, utterance, turns=said.before(result, utterance))
 
     counts: Counter[str] = Counter()
     for result, verdict in judge.alongside(results, evidence):

@@ -12,33 +12,32 @@ from emojudge.cli.messages import printable, say
 
 if TYPE_CHECKING:
     from emojudge.evaluation.predictions import Row
+    from emojudge.judge.evidence import Unheard
     from emojudge.records import Evidence, Verdict
 
     Judged = Iterator[tuple[Row, Verdict | None]]
 
 
-def evidence_of_rows(rows: "Iterable[Row]", audio: bool) -> "Callable[[Row], Evidence | None]":
+def evidence_of_rows(rows: "Iterable[Row]", audio: bool) -> "Callable[[Row], Evidence | Unheard | None]":
     """What makes the evidence on a row: with earlier turns where the rows are a list of recordings' turns."""
     from emojudge.bundle.format import Bundle
     from emojudge.judge.evidence import gather_evidence
     from emojudge.records import Evidence
 
     evidences = o.Evidences(Bundle.open() if audio else None)
+    found: dict[str, Evidence] = {}
     if isinstance(rows, list):
         pairs = [(row.prediction, row.utterance) for row in rows if row.prediction and row.utterance]
-        silent = [u if audio else u.model_copy(update={"audio": None}) for _, u in pairs]
-        found = {
-            e.id: e
-            for e in gather_evidence([p for p, _ in pairs], silent, bins=evidences.bins)
-            if isinstance(e, Evidence)
-        }
-    else:
-        found = {}
+        silent = [utterance.model_copy(update={"audio": None}) for _, utterance in pairs]
+        told = gather_evidence([prediction for prediction, _ in pairs], silent)
+        found = {evidence.id: evidence for evidence in told if isinstance(evidence, Evidence)}
 
-    def evidence(row: "Row") -> "Evidence | None":
+    def evidence(row: "Row") -> "Evidence | Unheard | None":
         if row.prediction is None:
             return None
-        return found.get(row.id) or evidences.of(row.prediction, row.utterance, audio)
+        if row.id not in found:
+            return evidences.of(row.prediction, row.utterance, audio)
+        return evidences.heard_later(found[row.id], row.utterance) if audio else found[row.id]
 
     return evidence
 

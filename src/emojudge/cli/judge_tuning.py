@@ -9,6 +9,7 @@ from emojudge.cli.judge_options import Asked, Confidence, make_judge
 if TYPE_CHECKING:
     from emojudge.evaluation.labels import Label
     from emojudge.evaluation.predictions import Row
+    from emojudge.judge.evidence import Unheard
     from emojudge.judge.judging import Judge
     from emojudge.judge.tuning import Labelled
     from emojudge.records import Evidence
@@ -42,10 +43,13 @@ def make_judges(
 
 
 def labelled(
-    rows: "Sequence[Row]", labels: "Mapping[str, Label]", evidence: "Callable[[Row], Evidence | None]"
+    rows: "Sequence[Row]",
+    labels: "Mapping[str, Label]",
+    evidence: "Callable[[Row], Evidence | Unheard | None]",
 ) -> "list[Labelled]":
     """The rows that have a prediction and a label, with the speaker that either table names."""
     from emojudge.evaluation.labels import label_of
+    from emojudge.judge.evidence import Unheard
     from emojudge.judge.tuning import Labelled
 
     items = []
@@ -53,6 +57,7 @@ def labelled(
         label = label_of(labels, row.id)
         if label is None or row.prediction is None or (told := evidence(row)) is None:
             continue
+        whole = told.heard() if isinstance(told, Unheard) else told  # every one is asked about
         speaker = label.speaker or (row.utterance.speaker if row.utterance else None)
-        items.append(Labelled(told, label.emotion, label.attributes, speaker))
+        items.append(Labelled(whole, label.emotion, label.attributes, speaker))
     return items

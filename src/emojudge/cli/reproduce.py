@@ -79,9 +79,13 @@ def reproduce(
 
     chosen = select(rows)
     with needing("train", "emojudge reproduce"):
+        from transformers.utils import logging
+
         from emojudge.challenge.refine import Options
         from emojudge.challenge.reproduce import Reproduction
         from emojudge.judge.settings import Settings
+    transformers: Any = logging  # without types
+    transformers.disable_progress_bar()  # of every model that is read or written; one bar is enough
     name = judge or ("echo" if scale is Scale.TINY else None)
     asked = None
     if name is not None:
@@ -140,7 +144,7 @@ def _lines(done: "list[Result]", scale: Scale) -> list[str]:
         if not table:
             continue
         names = FIGURES[task]  # type: ignore[index]
-        lines += [title, f"{'':8}{'n':>6}  " + "".join(f"{n:24}{'paper':8}" for n in names).rstrip()]
+        lines += [title, f"{'':8}{'n':>6}  " + "".join(f"{n:26}{'paper':8}" for n in names).rstrip()]
         for result in table:
             system = result.system
             lines.append(f"{system.title}  ({system.name})")
@@ -150,7 +154,7 @@ def _lines(done: "list[Result]", scale: Scale) -> list[str]:
                 for at in range(len(names)):
                     i = made[at] if made else None
                     ours = f"{i.value:.4f} [{i.low:.3f}, {i.high:.3f}]" if i else "–"
-                    cells.append(f"{ours:24}" + f"{f'{given[at]:.4f}' if given else '–':8}")
+                    cells.append(f"{ours:26}" + f"{f'{given[at]:.4f}' if given else '–':8}")
                 lines.append(f"  {split:6}{result.items.get(split, '–'):>6}  " + "".join(cells).rstrip())
             if result.gains:
                 told = (f"{s} {d.gain:+.4f} [{d.low:+.3f}, {d.high:+.3f}]" for s, d in result.gains.items())

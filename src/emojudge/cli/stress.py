@@ -52,13 +52,14 @@ def stress(
     Sentences of positive and negative words are spoken by espeak-ng, where it is installed. Exit code 0
     whatever failed: these are findings, not faults of the run.
     """
-    from emojudge.bundle.format import MANIFEST, Bundle, write_whole
+    from emojudge.bundle.format import MANIFEST, Bundle
     from emojudge.cli.evaluate_output import write_tables
     from emojudge.corpora import load_corpus
     from emojudge.errors import EmojudgeError
     from emojudge.evaluation.stress.run import Corpus, Settings
     from emojudge.evaluation.stress.run import stress as run
     from emojudge.evaluation.stress.tables import card_section, stress_tables, with_section
+    from emojudge.files import write_whole
     from emojudge.recognizer import Recognizer
 
     if not corpora:

@@ -2,10 +2,11 @@
 
 import dataclasses
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +39,8 @@ def train(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where frames of a frozen backbone are kept; runs may share it. Default: in the run folder.",
+            help="Where what a recipe has cached is kept, frames or audio; runs may share it. "
+            "Default: in the run folder.",
         ),
     ] = None,
     start_from: Annotated[
@@ -59,6 +61,7 @@ def train(
     """Train one model; print the best epoch's figures on the validation split.
 
     Needs the extra 'train'. Stopped, even by force, the same command goes on from the last checkpoint.
+    Several graphics cards: torchrun --nproc-per-node 4 --no-python emojudge train ...
     """
     from emojudge.recipe import Recipe
 
@@ -69,14 +72,21 @@ def train(
         _print(_rehearse(settings, data, weights), layout)
         return
     started = time.monotonic()
+    first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes, the one that is heard
     try:
-        with shown(settings.name) as progress:
+        with shown(settings.name) if first else nullcontext(_unheard) as progress:
             metrics = _train(settings, data, output, weights, progress, cache, start_from)
     except KeyboardInterrupt:
         say(f"interrupted; the same command goes on from the last checkpoint in {output}")
         raise typer.Exit(130) from None
-    say(f"trained {settings.name} in {time.monotonic() - started:.0f} s; the best parameters are in {output}")
-    _print(metrics, layout)
+    if first:
+        took = time.monotonic() - started
+        say(f"trained {settings.name} in {took:.0f} s; the best parameters are in {output}")
+        _print(metrics, layout)
+
+
+def _unheard(done: int, steps: int, text: str) -> None:
+    """Progress of a process that is not the first."""
 
 
 def _print(figures: dict[str, float], layout: Summary | None) -> None:

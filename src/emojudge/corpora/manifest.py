@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from emojudge.corpora.table import COLUMNS
-from emojudge.emotions import ATTRIBUTES
+from emojudge.emotions import ATTRIBUTES, SECONDARY
 from emojudge.errors import CorpusError
 from emojudge.files import whole
 from emojudge.records import Utterance
@@ -16,8 +16,7 @@ def write(utterances: Iterable[Utterance], path: Path) -> None:
     """Write a manifest: a CSV file with a row for every utterance, whole or not at all.
 
     Files are written relative to the manifest's folder. Columns that no utterance has a value for are left
-    out. Everything comes back by `table.load` but the times of words, where a transcript has them, and
-    secondary emotions.
+    out. Everything comes back by `table.load` but the times of words, where a transcript has them.
 
     Raises:
         CorpusError: an utterance with neither audio nor transcript, which no table can hold; a folder that
@@ -40,7 +39,7 @@ def write(utterances: Iterable[Utterance], path: Path) -> None:
 def _row(utterance: Utterance, folder: Path) -> dict[str, object]:
     if utterance.audio is None and utterance.transcript is None:
         raise CorpusError(utterance.id, found="neither audio nor transcript", expected="one of them, or both")
-    attributes = utterance.attributes
+    attributes, ticked = utterance.attributes, utterance.secondary
     return {
         "id": utterance.id,
         "file": _relative(utterance.audio, folder) if utterance.audio else None,
@@ -54,6 +53,7 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, object]:
         "label": utterance.label,
         **{f"vote_{emotion}": share for emotion, share in (utterance.votes or {}).items()},
         "other_votes": utterance.other_votes,
+        **({} if ticked is None else {f"secondary_{tag}": ticked.get(tag, 0.0) for tag in SECONDARY}),
         "words_per_second": utterance.words_per_second,
     }
 

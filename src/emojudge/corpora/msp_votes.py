@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emojudge.corpora.msp_release import NO_AGREEMENT, OTHER, as_text, read_json
 from emojudge.corpora.reading import read_rows
-from emojudge.emotions import EMOTIONS, LETTERS, Emotion
+from emojudge.emotions import EMOTIONS, LETTERS, SECONDARY, Emotion
 from emojudge.errors import CorpusError
 
 _RATING = re.compile(r"(?P<axis>[AVD])\s*:\s*(?P<value>-?\d+(?:\.\d+)?)")
@@ -146,10 +146,11 @@ def _from_fields(where: str, rater: str, row: dict[str, str]) -> Annotation:
 
 
 def _tags(text: str) -> tuple[str, ...]:
-    """Secondary emotions, separated by commas, in lower case.
+    """Secondary emotions, separated by commas, in lower case; what could not be ticked is "other".
 
     >>> _tags("Dissapointed,Annoyed,Other-so done")
     ('disappointed', 'annoyed', 'other')
     """
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
-    return tuple("other" if name.startswith("other") else _MISSPELT.get(name, name) for name in names)
+    spelt = [_MISSPELT.get(name, name) for name in names]
+    return tuple(name if name in SECONDARY else "other" for name in spelt)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from emojudge.corpora.reading import read_rows, read_text, some
-from emojudge.emotions import ATTRIBUTES, EMOTIONS, Emotion, parse_emotion
+from emojudge.emotions import ATTRIBUTES, EMOTIONS, SECONDARY, Emotion, parse_emotion
 from emojudge.errors import CorpusError, MissingExtraError
 from emojudge.records import Attributes, Transcript, Utterance
 
@@ -31,6 +31,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {  # ours: the names looked for, whatever 
     "label": ("label",),
     **{f"vote_{emotion}": (f"vote_{emotion}",) for emotion in EMOTIONS},
     "other_votes": ("other_votes",),
+    **{f"secondary_{tag}": (f"secondary_{tag}",) for tag in SECONDARY},
     "words_per_second": ("words_per_second",),
     "recording": ("recording", "dialogue", "dialogue_id"),
     "position": ("position", "turn", "utterance_id"),
@@ -57,7 +58,8 @@ def load(path: Path, columns: Mapping[str, str] | None = None) -> list[Utterance
     without an id are named by their file, else by their line.
 
     Raters' votes stand in vote_angry, vote_sad and so on, as numbers or shares of votes, with the share of
-    those who named none of the eight in other_votes; label and words_per_second are as in `Utterance`.
+    those who named none of the eight in other_votes; the share of raters who ticked another emotion too in
+    secondary_amused, secondary_frustrated and so on; label and words_per_second are as in `Utterance`.
     `manifest.write` writes all of them.
 
     Args:
@@ -286,6 +288,7 @@ def _utterance(table: Path, line: int, cells: Mapping[str, str]) -> Utterance:
         label=cells.get("label") or (None if emotion else cells.get("emotion")) or None,
         votes=_votes(where, cells),
         other_votes=_number(where, "other_votes", cells, 0.0, 1.0),
+        secondary=_secondary(where, cells),
         attributes=_attributes(where, cells),
         words_per_second=_number(where, "words_per_second", cells, 1e-9, math.inf),
         recording=cells.get("recording") or None,
@@ -298,6 +301,14 @@ def _votes(where: str, cells: Mapping[str, str]) -> dict[Emotion, float] | None:
     counts = {e: _number(where, f"vote_{e}", cells, 0.0, math.inf) or 0.0 for e in EMOTIONS}
     total = sum(counts.values())
     return {e: count / total for e, count in counts.items() if count} if total else None
+
+
+def _secondary(where: str, cells: Mapping[str, str]) -> dict[str, float] | None:
+    """The share of raters by what they ticked; empty where nobody ticked anything, None where nobody says."""
+    shares = {tag: _number(where, f"secondary_{tag}", cells, 0.0, 1.0) for tag in SECONDARY}
+    if all(share is None for share in shares.values()):
+        return None
+    return {tag: share for tag, share in shares.items() if share}
 
 
 def _number(where: str, name: str, cells: Mapping[str, str], low: float, high: float) -> float | None:

@@ -1,5 +1,6 @@
 """Fitting the late fusion, with scikit-learn, which prediction does not need."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +23,7 @@ class FusionFit:
 
 
 def fit_fusion(
-    audio: NDArray[np.floating],
-    text: NDArray[np.floating],
+    logits: Sequence[NDArray[np.floating]],
     labels: NDArray[np.int64],
     *,
     groups: NDArray[np.int64] | None = None,
@@ -32,10 +32,11 @@ def fit_fusion(
 ) -> FusionFit:
     """Fit on logits of held-out utterances; C by cross-validated macro-F1 over the paper's grid.
 
-    Both models' logits are standardised for the fit, which the coefficients undo.
+    All models' logits are standardised for the fit, which the coefficients undo.
 
     Args:
-        audio, text: logits `(items, emotions)` that neither model was trained on.
+        logits: `(items, emotions)` of each model, of items that none of them was trained on: audio and text
+            in the paper; of more systems it is the meta-classifier that won the challenge (MEDUSA 2025).
         labels: emotion indices `(items,)`.
         groups: items of one group, such as a speaker, stay in one fold.
         seed: of the division into folds, where there are no groups.
@@ -56,7 +57,7 @@ def fit_fusion(
     except ImportError as error:
         raise MissingExtraError("fitting a fusion", "train") from error
 
-    both = np.concatenate([audio, text], axis=1).astype(np.float64)
+    beside = np.concatenate(logits, axis=1).astype(np.float64)
     splitter = (
         GroupKFold(folds) if groups is not None else StratifiedKFold(folds, shuffle=True, random_state=seed)
     )
@@ -66,18 +67,18 @@ def fit_fusion(
 
     how = {"groups": groups, "cv": splitter, "scoring": "f1_macro", "error_score": "raise"}
     try:
-        scores = {c: float(np.mean(cross_val_score(model(c), both, labels, **how))) for c in STRENGTHS}
+        scores = {c: float(np.mean(cross_val_score(model(c), beside, labels, **how))) for c in STRENGTHS}
     except ValueError as error:
         raise TrainingError(
             "fusion", found=str(error), expected="several emotions, in enough items or groups for every fold"
         ) from error
     best = max(scores, key=lambda c: (scores[c], -c))  # of equals, the strongest regularisation
-    scaler, regression = (step for _, step in model(best).fit(both, labels).steps)  # type: ignore[attr-defined]
+    scaler, regression = (step for _, step in model(best).fit(beside, labels).steps)  # type: ignore[attr-defined]
     slopes = regression.coef_ / scaler.scale_
     offsets = regression.intercept_ - slopes @ scaler.mean_
     if len(regression.classes_) == 2:  # scikit-learn keeps one row for two classes
         slopes, offsets = np.stack([-slopes[0], slopes[0]]) / 2, np.array([-offsets[0], offsets[0]]) / 2
-    coefficients = np.zeros((len(EMOTIONS), both.shape[1]))
+    coefficients = np.zeros((len(EMOTIONS), beside.shape[1]))
     intercept = np.full(len(EMOTIONS), offsets.min() - 10.0)
     coefficients[regression.classes_], intercept[regression.classes_] = slopes, offsets
     return FusionFit(LogisticFusion(coefficients, intercept), best, scores)

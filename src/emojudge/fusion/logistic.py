@@ -1,4 +1,4 @@
-"""Late fusion: L2 logistic regression on the concatenated logits of the two models."""
+"""Late fusion: L2 logistic regression on the concatenated logits of two models, or of more."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class LogisticFusion:
-    """Coefficients `(emotions, 2 * emotions)` over audio logits then text logits, and an intercept."""
+    """Coefficients `(emotions, models * emotions)`, over audio logits then text logits, and an intercept."""
 
     coefficients: NDArray[np.float64]
     intercept: NDArray[np.float64]
 
-    def __call__(self, audio: NDArray[np.floating], text: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Logits `(items, emotions)` of each modality to fused logits `(items, emotions)`."""
-        both = np.concatenate([audio, text], axis=1)
-        return np.asarray(both @ self.coefficients.T + self.intercept, dtype=np.float32)
+    def __call__(self, *logits: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Each model's logits `(items, emotions)`, as fitted, to fused logits `(items, emotions)`."""
+        beside = np.concatenate(logits, axis=1)
+        return np.asarray(beside @ self.coefficients.T + self.intercept, dtype=np.float32)

@@ -1,6 +1,6 @@
-"""Late fusion of attributes: ridge regression on the outputs of the two models, one for each attribute."""
+"""Late fusion of attributes: ridge regression on two models' outputs or more, one for each attribute."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +14,15 @@ Agreement = Callable[[NDArray[np.float64], NDArray[np.float64]], float]  # (trut
 
 @dataclass(frozen=True)
 class RidgeFusion:
-    """Coefficients `(attributes, audio + text outputs)` and an intercept `(attributes,)`."""
+    """Coefficients `(attributes, all models' outputs)` and an intercept `(attributes,)`."""
 
     coefficients: NDArray[np.float64]
     intercept: NDArray[np.float64]
 
-    def __call__(self, audio: NDArray[np.floating], text: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Outputs `(items, outputs)` of each modality to fused attributes `(items, attributes)`."""
-        both = np.concatenate([audio, text], axis=1)
-        return np.asarray(both @ self.coefficients.T + self.intercept, dtype=np.float32)
+    def __call__(self, *outputs: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Each model's outputs `(items, outputs)`, as fitted, to attributes `(items, attributes)`."""
+        beside = np.concatenate(outputs, axis=1)
+        return np.asarray(beside @ self.coefficients.T + self.intercept, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ class RidgeFit:
 
 
 def fit_ridge(
-    audio: NDArray[np.floating],
-    text: NDArray[np.floating],
+    outputs: Sequence[NDArray[np.floating]],
     targets: NDArray[np.floating],
     agreement: Agreement,
     *,
@@ -51,7 +50,7 @@ def fit_ridge(
     undo. Of strengths that agree equally well, the largest.
 
     Args:
-        audio, text: outputs `(items, outputs)` that neither model was trained on.
+        outputs: `(items, outputs)` of each model, of items that none of them was trained on.
         targets: `(items, attributes)`, on the scale that the fused attributes are to have.
         agreement: what a strength is chosen by: `evaluation.metrics.ccc`.
         groups: items of one group, such as a speaker, stay in one fold.
@@ -69,7 +68,7 @@ def fit_ridge(
     except ImportError as error:
         raise MissingExtraError("fitting a fusion", "train") from error
 
-    both = np.concatenate([audio, text], axis=1).astype(np.float64)
+    beside = np.concatenate(outputs, axis=1).astype(np.float64)
     splitter = GroupKFold(folds) if groups is not None else KFold(folds, shuffle=True, random_state=seed)
     how = {"groups": groups, "cv": splitter, "scoring": make_scorer(agreement), "error_score": "raise"}
 
@@ -79,13 +78,13 @@ def fit_ridge(
     slopes, offsets, strengths, scores = [], [], [], []
     for truth in targets.astype(np.float64).T:
         try:
-            found = {s: float(np.mean(cross_val_score(model(s), both, truth, **how))) for s in STRENGTHS}
+            found = {s: float(np.mean(cross_val_score(model(s), beside, truth, **how))) for s in STRENGTHS}
         except ValueError as error:
             raise TrainingError(
                 "fusion", found=str(error), expected="enough items or groups for every fold"
             ) from error
         best = max(found, key=lambda s: (found[s], s))
-        scaler, ridge = (step for _, step in model(best).fit(both, truth).steps)  # type: ignore[attr-defined]
+        scaler, ridge = (step for _, step in model(best).fit(beside, truth).steps)  # type: ignore[attr-defined]
         slope = ridge.coef_ / scaler.scale_
         slopes.append(slope)
         offsets.append(float(ridge.intercept_ - slope @ scaler.mean_))

@@ -1,8 +1,9 @@
 """What a judge is told of an utterance: its words and the turns before, the voice, what the models say."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from emojudge.audio.decode import Audio, decode
 from emojudge.audio.prosody import MIN_SECONDS, Voice, measure_voice
@@ -30,6 +31,14 @@ _UNITS = {"words/s": "words per second", "syllables/s": "syllables per second"}
 _DIGITS = {"Hz": 0, "of full scale": 4}  # decimals; of other units one
 
 
+@dataclass(frozen=True)
+class Unheard:
+    """Evidence without the voice, enough for any gate, and what adds the voice if it is sent."""
+
+    evidence: Evidence
+    heard: Callable[[], Evidence]
+
+
 def evidence_of(
     prediction: Prediction,
     utterance: Utterance | None = None,
@@ -41,8 +50,8 @@ def evidence_of(
 ) -> Evidence:
     """The evidence on one prediction, whoever made it.
 
-    The voice is measured where there is audio of MIN_SECONDS or more. Speakers become "Speaker A", "Speaker
-    B" … in the order in which they speak; their names stay here.
+    The voice is measured where there is audio, see `add_voice`. Speakers become "Speaker A", "Speaker B" … in
+    the order in which they speak; their names stay here.
 
     Args:
         utterance: whose recording, speaker and gender are taken; without it, the prediction's words alone.
@@ -58,21 +67,14 @@ def evidence_of(
     transcript = prediction.transcript or (utterance.transcript if utterance else None)
     speaker = utterance.speaker if utterance else None
     gender = utterance.gender if utterance else None
-    if audio is None and utterance is not None and utterance.audio is not None:
-        audio = decode(utterance.audio, name=utterance.id)
-    voice = None
-    if audio is not None and audio.seconds >= MIN_SECONDS:
-        voice = measure_voice(audio.samples, transcript, tracker)
     names = _pseudonyms([turn.speaker for turn in turns], [speaker], _speakers(transcript))
-    return Evidence(
+    evidence = Evidence(
         id=prediction.id,
         transcript=_renamed(transcript, names),
         speaker=names.get(speaker or ""),
         gender=gender,
         turns=tuple(Turn(speaker=names.get(turn.speaker or ""), text=turn.text) for turn in turns),
-        seconds=audio.seconds if audio else prediction.seconds,
-        measures=_placed(voice, bins, utterance) if voice else {},
-        extractor=voice.extractor if voice else None,
+        seconds=prediction.seconds,
         emotion=prediction.emotion,
         scores=prediction.scores,
         attributes=prediction.attributes,
@@ -80,6 +82,32 @@ def evidence_of(
         text_scores=prediction.text.scores if prediction.text else None,
         conflict=_conflict(prediction.audio, prediction.text),
     )
+    if audio is None and (utterance is None or utterance.audio is None):
+        return evidence
+    return add_voice(evidence, utterance, audio=audio, bins=bins, tracker=tracker)
+
+
+def add_voice(
+    evidence: Evidence,
+    utterance: Utterance | None = None,
+    *,
+    audio: Audio | None = None,
+    bins: Bins | None = None,
+    tracker: str = "swift-f0",
+) -> Evidence:
+    """The evidence with what is measured of the voice, where the recording has MIN_SECONDS or more.
+
+    It takes longer than all else that evidence is made of. Arguments and errors are those of `evidence_of`.
+    """
+    if audio is None and utterance is not None and utterance.audio is not None:
+        audio = decode(utterance.audio, name=utterance.id)
+    if audio is None:
+        return evidence
+    told: dict[str, Any] = {"seconds": audio.seconds}
+    if audio.seconds >= MIN_SECONDS:
+        voice = measure_voice(audio.samples, evidence.transcript, tracker)
+        told |= {"measures": _placed(voice, bins, utterance), "extractor": voice.extractor}
+    return evidence.model_copy(update=told)
 
 
 def gather_evidence(

@@ -11,7 +11,7 @@ from emojudge.errors import JudgeError
 from emojudge.judge.answer import Reading, read
 from emojudge.judge.asking import Asking, Spending
 from emojudge.judge.decision import Source, decide, keep
-from emojudge.judge.evidence import evidence_of
+from emojudge.judge.evidence import Unheard, evidence_of
 from emojudge.judge.examples import Choice, Examples
 from emojudge.judge.exchange import Answer, Provider, Request, Usage
 from emojudge.judge.gate import Gate
@@ -27,6 +27,7 @@ from emojudge.judge.settings import Settings, overlaid, question_of
 from emojudge.records import Evidence, Prediction, Verdict
 
 Item = TypeVar("Item")
+Given = Prediction | Evidence | Unheard
 
 ROWS = 200  # verdicts that are written at a time
 
@@ -111,7 +112,7 @@ class Judge:
                 advice="Leave the limit out, and try a few utterances first.",
             )
 
-    def __call__(self, item: Prediction | Evidence) -> Verdict:
+    def __call__(self, item: Given) -> Verdict:
         """The verdict on one prediction.
 
         Raises:
@@ -129,8 +130,10 @@ class Judge:
         (verdict,) = self._refine([item], self._run)
         return verdict
 
-    def refine(self, items: Iterable[Prediction | Evidence]) -> Iterator[Verdict]:
+    def refine(self, items: Iterable[Given]) -> Iterator[Verdict]:
         """Verdicts in the order of the predictions, as many, each as soon as those before it are there.
+
+        Of an `Unheard` utterance the voice is measured when it is sent, and not where the gate keeps it back.
 
         Memory does not grow with their number, unless the gate is a share of all of them. Whoever stops early
         loses nothing: the answers that were under way are waited for and kept.
@@ -146,7 +149,7 @@ class Judge:
         about |= {"examples": sorted(self.examples.ids), "prompt_hash": self.prompt.hash}
         return self.ledger.begin(self.provider.name, about)
 
-    def _refine(self, items: Iterable[Prediction | Evidence], run: int) -> Iterator[Verdict]:
+    def _refine(self, items: Iterable[Given], run: int) -> Iterator[Verdict]:
         rows: list[Row] = []
         try:
             for case in self._cases(items, self.settings.gate):
@@ -159,12 +162,12 @@ class Judge:
             self.ledger.record(run, rows)
 
     def alongside(
-        self, items: Iterable[Item], evidence: Callable[[Item], Evidence | None]
+        self, items: Iterable[Item], evidence: Callable[[Item], Evidence | Unheard | None]
     ) -> Iterator[tuple[Item, Verdict | None]]:
         """Items of any kind with their verdicts, in order; those without evidence have none."""
         taken: deque[tuple[Item, bool]] = deque()
 
-        def told() -> Iterator[Evidence]:
+        def told() -> Iterator[Evidence | Unheard]:
             for item in items:
                 known = evidence(item)
                 taken.append((item, known is not None))
@@ -178,28 +181,28 @@ class Judge:
         while taken:
             yield taken.popleft()[0], None
 
-    def readings(self, items: Iterable[Prediction | Evidence]) -> Iterator[Reading]:
+    def readings(self, items: Iterable[Given]) -> Iterator[Reading]:
         """What the model answers to every prediction, whatever the gate, and nothing decided: for tuning."""
         for case in self._cases(items, Gate()):
             yield Reading(fault=case.why) if case.answer is None else self._read(case.came())
 
-    def cost_of(self, item: Prediction | Evidence) -> float | None:
+    def cost_of(self, item: Given) -> float | None:
         """What the answers about an utterance have cost, US dollars; None where that is not known."""
         return self.ledger.cost(self.key_of(item))
 
-    def key_of(self, item: Prediction | Evidence) -> str:
+    def key_of(self, item: Given) -> str:
         """The key by which the ledger knows the request about an utterance and its answers."""
-        return self._request(item if isinstance(item, Evidence) else evidence_of(item)).key
+        return self._request(_whole(_told(item))).key
 
-    def plan(self, items: Iterable[Prediction | Evidence]) -> "Plan":
+    def plan(self, items: Iterable[Given]) -> "Plan":
         """What `refine` would send and what that would cost at most, without sending anything."""
         plan = Plan()
         keys: set[str] = set()
-        for evidence, sent in self._gated(items, self.settings.gate):
+        for told, sent in self._gated(items, self.settings.gate):
             if not sent or self.settings.judge == "off":
                 plan.passed += 1
                 continue
-            request = self._request(evidence)
+            request = self._request(_whole(told))
             plan.first = plan.first or request
             if request.key in keys or self.ledger.answered(request.key) is not None:
                 plan.known += 1
@@ -211,19 +214,19 @@ class Judge:
 
     # ------------------------------------------------------------------------------------------------- parts
 
-    def _cases(self, items: Iterable[Prediction | Evidence], gate: Gate) -> Iterator["_Case"]:
+    def _cases(self, items: Iterable[Given], gate: Gate) -> Iterator["_Case"]:
         """Every utterance in its order, once its answer is there; others are asked about meanwhile."""
         ahead = 4 * max(1, self.provider.concurrency)  # enough that no place is idle while one answer is slow
         waiting: deque[_Case] = deque()
         gated, brought = self._gated(items, gate), None
         if self.batch:
-            every = list(gated)
-            gated, brought = iter(every), self._batched([evidence for evidence, sent in every if sent])
+            every = [(_whole(told) if sent else told, sent) for told, sent in gated]
+            gated, brought = iter(every), self._batched([_seen(told) for told, sent in every if sent])
         with Asking(
             self.provider, self.ledger, self.prompt.hash, self.spending, self._estimate, self._price, brought
         ) as asking:
-            for evidence, sent in gated:
-                waiting.append(self._case(evidence, sent, asking))
+            for told, sent in gated:
+                waiting.append(self._case(told, sent, asking))
                 while waiting and (len(waiting) > ahead or waiting[0].is_ready):
                     yield waiting.popleft()
             yield from waiting
@@ -251,22 +254,21 @@ class Judge:
             self.spending.spent += (cost or 0.0) * BATCH_RATE
         return {answer.key: answer for answer in answers}
 
-    def _gated(self, items: Iterable[Prediction | Evidence], gate: Gate) -> Iterator[tuple[Evidence, bool]]:
-        evidences = (item if isinstance(item, Evidence) else evidence_of(item) for item in items)
+    def _gated(self, items: Iterable[Given], gate: Gate) -> Iterator[tuple[Evidence | Unheard, bool]]:
         if gate.needs_all:
-            every = list(evidences)
-            yield from zip(every, map(bool, gate.mask(every)), strict=True)
+            every = [_told(item) for item in items]
+            yield from zip(every, map(bool, gate.mask([_seen(told) for told in every])), strict=True)
         else:
-            for evidence in evidences:
-                yield evidence, gate.kind == "all" or bool(gate.mask([evidence])[0])
+            for told in map(_told, items):
+                yield told, gate.kind == "all" or bool(gate.mask([_seen(told)])[0])
 
-    def _case(self, evidence: Evidence, sent: bool, asking: Asking) -> "_Case":
+    def _case(self, told: Evidence | Unheard, sent: bool, asking: Asking) -> "_Case":
         if self.settings.judge == "off":
-            return _Case(
-                evidence, f"not sent: the judge is off, {self.settings.why_off or 'its settings say so'}"
-            )
+            why = self.settings.why_off or "its settings say so"
+            return _Case(_seen(told), f"not sent: the judge is off, {why}")
         if not sent:
-            return _Case(evidence, self.settings.gate.reason(evidence))
+            return _Case(_seen(told), self.settings.gate.reason(_seen(told)))
+        evidence = _whole(told)
         request = self._request(evidence)
         answer = asking.ask(request)
         return (
@@ -353,6 +355,18 @@ class _Case:
         """The answer, once it is there."""
         assert self.answer is not None
         return self.answer.result() if isinstance(self.answer, Future) else self.answer
+
+
+def _told(item: Given) -> Evidence | Unheard:
+    return evidence_of(item) if isinstance(item, Prediction) else item
+
+
+def _seen(told: Evidence | Unheard) -> Evidence:
+    return told.evidence if isinstance(told, Unheard) else told
+
+
+def _whole(told: Evidence | Unheard) -> Evidence:
+    return told.heard() if isinstance(told, Unheard) else told
 
 
 def _masked(example: Example) -> Example:

@@ -149,7 +149,7 @@ class Ledger:
         texts = [(self._hash(message.content), message.content) for message in request.messages]
         said = [[message.role, text] for message, (text, _) in zip(request.messages, texts, strict=True)]
         if request.schema is not self._schema[0]:
-            self._schema = request.schema, request.schema and json.dumps(request.schema)
+            self._schema = request.schema, json.dumps(request.schema) if request.schema else None
         now = _now()
         requested = (
             request.key,

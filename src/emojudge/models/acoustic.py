@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from emojudge.models.backbones import load_backbone
-from emojudge.models.head import ResidualHead
+from emojudge.models.head import ResidualHead, with_auxiliary
 from emojudge.models.padding import length_mask
 from emojudge.models.pooling import AttentiveStatisticsPooling, LayerWeights
 from emojudge.recipe import AcousticSettings
@@ -21,13 +21,17 @@ class AcousticModel(nn.Module):
 
     Frames `(batch, frames, features)` that `encode` gave before are taken in the place of waveforms, with
     their numbers as lengths: a backbone that is not trained need not run in every epoch.
+
+    While it is trained, what `auxiliary` heads make of the pooled features follows the outputs.
     """
 
     EPSILON = 1e-6  # of full scale: keeps digital silence finite
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, backbone: nn.Module, outputs: int, settings: AcousticSettings) -> None:
+    def __init__(
+        self, backbone: nn.Module, outputs: int, settings: AcousticSettings, auxiliary: int = 0
+    ) -> None:
         super().__init__()
         encoder: Any = backbone  # a module that is a `backbones.Backbone`
         features: int = encoder.features
@@ -40,16 +44,17 @@ class AcousticModel(nn.Module):
         self.head = ResidualHead(
             2 * features, outputs, settings.head_width, settings.head_layers, settings.dropout
         )
+        self.auxiliary = nn.Linear(2 * features, auxiliary) if auxiliary else None
         self.normalisation: Literal["corpus", "utterance"] = settings.normalisation
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
 
     @classmethod
     def from_settings(
-        cls, settings: AcousticSettings, outputs: int, weights: str | None = None
+        cls, settings: AcousticSettings, outputs: int, weights: str | None = None, auxiliary: int = 0
     ) -> "AcousticModel":
-        """The model of a recipe, its encoder pre-trained, pooling and head fresh."""
-        return cls(load_backbone(settings.backbone, weights), outputs, settings)
+        """The model of a recipe, its encoder pre-trained, pooling and heads fresh."""
+        return cls(load_backbone(settings.backbone, weights), outputs, settings, auxiliary)
 
     def normalise(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         """Zero mean and unit deviation, by the training split's figures or by each utterance's own."""
@@ -78,8 +83,8 @@ class AcousticModel(nn.Module):
         self, inputs: Tensor, lengths: Tensor, mix: Callable[[Tensor], Tensor] | None = None
     ) -> Tensor:
         pooled = self.embed(inputs, lengths)
-        logits: Tensor = self.head(pooled if mix is None else mix(pooled))
-        return logits
+        pooled = pooled if mix is None else mix(pooled)
+        return with_auxiliary(self.head(pooled), pooled, self.auxiliary if self.training else None)
 
     @property
     def output_layer(self) -> nn.Linear:
@@ -93,5 +98,6 @@ class AcousticModel(nn.Module):
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters by part: each part has its own learning rate."""
         pooling = nn.ModuleList([self.pooling] if self.layers is None else [self.layers, self.pooling])
-        parts = {"encoder": self.backbone, "pooling": pooling, "head": self.head}
+        heads = nn.ModuleList([self.head] if self.auxiliary is None else [self.head, self.auxiliary])
+        parts = {"encoder": self.backbone, "pooling": pooling, "head": heads}
         return {name: [p for p in part.parameters() if p.requires_grad] for name, part in parts.items()}

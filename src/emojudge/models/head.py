@@ -59,3 +59,8 @@ class DenseHead(nn.Module):
     def forward(self, pooled: Tensor) -> Tensor:
         logits: Tensor = self.output(self.dense(pooled).tanh())
         return logits
+
+
+def with_auxiliary(logits: Tensor, features: Tensor, auxiliary: nn.Module | None) -> Tensor:
+    """Logits `(batch, outputs)`, followed by what auxiliary heads, if any, make of the features."""
+    return logits if auxiliary is None else torch.cat([logits, auxiliary(features)], dim=1)

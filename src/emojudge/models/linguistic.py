@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import AutoModel
 
+from emojudge.models.head import with_auxiliary
 from emojudge.models.lora import add_lora
 from emojudge.models.padding import length_mask
 from emojudge.models.pretrained import check_depth, check_kind, load_pretrained
@@ -17,17 +18,20 @@ class LinguisticModel(nn.Module):
 
     Any encoder of `transformers` that takes ids and a mask: RoBERTa, DeBERTa, BERT, MiniLM. Ids beyond an
     item's length are ignored. Source: EmoJudge section 2.2.
+
+    While it is trained, what `auxiliary` heads make of the first token's vector follows the outputs.
     """
 
-    def __init__(self, encoder: Any, outputs: int, dropout: float = 0.3) -> None:
+    def __init__(self, encoder: Any, outputs: int, dropout: float = 0.3, auxiliary: int = 0) -> None:
         super().__init__()
         self.encoder: Any = encoder
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.config.hidden_size, outputs)
+        self.auxiliary = nn.Linear(encoder.config.hidden_size, auxiliary) if auxiliary else None
 
     @classmethod
     def from_settings(
-        cls, settings: LinguisticSettings, outputs: int, weights: str | None = None
+        cls, settings: LinguisticSettings, outputs: int, weights: str | None = None, auxiliary: int = 0
     ) -> "LinguisticModel":
         """The model of a recipe, its encoder pre-trained (never with remote code), its head fresh.
 
@@ -46,7 +50,7 @@ class LinguisticModel(nn.Module):
             encoder.pooler = None  # the first token's vector is read as it is
         if settings.backbone.lora:
             add_lora(encoder, settings.backbone.lora, frozen)
-        return cls(encoder, outputs, settings.dropout)
+        return cls(encoder, outputs, settings.dropout, auxiliary)
 
     def forward(
         self, tokens: Tensor, lengths: Tensor, mix: Callable[[Tensor], Tensor] | None = None
@@ -54,8 +58,8 @@ class LinguisticModel(nn.Module):
         mask = length_mask(lengths, tokens.shape[1])
         hidden = self.encoder(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
         first = hidden[:, 0]
-        logits: Tensor = self.head(self.dropout(first if mix is None else mix(first)))
-        return logits
+        features = self.dropout(first if mix is None else mix(first))
+        return with_auxiliary(self.head(features), features, self.auxiliary if self.training else None)
 
     @property
     def output_layer(self) -> nn.Linear:
@@ -69,5 +73,6 @@ class LinguisticModel(nn.Module):
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters by part: each part has its own learning rate."""
-        parts = {"encoder": self.encoder, "head": self.head}
+        heads = nn.ModuleList([self.head] if self.auxiliary is None else [self.head, self.auxiliary])
+        parts = {"encoder": self.encoder, "head": heads}
         return {name: [p for p in part.parameters() if p.requires_grad] for name, part in parts.items()}

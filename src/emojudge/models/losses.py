@@ -46,6 +46,19 @@ def focal_terms(
     return -(alpha * focus * log_p).sum(dim=1), alpha.sum(dim=1)
 
 
+def auxiliary_terms(logits: Tensor, targets: Tensor) -> Tensor:
+    """Binary cross-entropies `(columns,)`, summed over the items in which each is known.
+
+    Args:
+        logits, targets: `(batch, columns)`; targets are shares on 0..1, NaN where not known.
+    """
+    known = ~targets.isnan()
+    terms = nn.functional.binary_cross_entropy_with_logits(
+        logits, targets.where(known, torch.zeros_like(targets)), reduction="none"
+    )
+    return terms.where(known, torch.zeros_like(terms)).sum(dim=0)
+
+
 class ConcordanceLoss(nn.Module):
     """Sum over the attributes of 1 - CCC, from `(batch, attributes)` predictions and targets.
 

@@ -71,7 +71,9 @@ class Wav2Vec2Backbone(nn.Module):
 
     def freeze(self, layers: int) -> None:
         """Stop training the convolutional front-end and the first `layers` transformer layers."""
-        self.encoder.feature_extractor.requires_grad_(False)
+        # Not `requires_grad_` alone: in training mode it would still carry gradients back to the waveform.
+        # This is what `freeze_feature_encoder` calls, which not all of these encoders have.
+        self.encoder.feature_extractor._freeze_parameters()
         if layers:
             self.encoder.feature_projection.requires_grad_(False)
         for layer in self.encoder.encoder.layers[:layers]:

@@ -85,6 +85,13 @@ def _run(folder: Path, data: Path, weights: Path | None, modality: str) -> Run:
         raise TrainingError(
             folder, found=f"a run of modality {run.recipe.modality!r}", expected=f"one of {modality!r}"
         )
+    if "emotion" not in run.recipe.tasks:
+        raise TrainingError(
+            folder,
+            found="a run of attributes alone",
+            expected="one of emotions, or of both tasks: a bundle's predictions are emotions",
+            advice="Train with tasks: [emotion, attributes].",
+        )
     return run
 
 
@@ -100,6 +107,7 @@ def _acoustic_part(run: Run, heard: HeldOut) -> tuple[AcousticModel, AcousticPar
         window_seconds=settings.max_seconds,
         embedding_mean=mean,
         embedding_deviation=deviation,
+        attributes="attributes" in run.recipe.tasks,
     )
     return run.model, part
 
@@ -142,7 +150,7 @@ def _fit_on_pairs(heard: HeldOut, read: HeldOut, seed: int) -> Fusion:
     # Drawn, since every other pair would be one corpus: a fusion of one, its temperature of another.
     spared = generator.permutation(len(labels)) % 2 == 1
     audio, text = heard.logits[audio_rows], read.logits[text_rows]
-    fit = fit_fusion(audio[~spared], text[~spared], labels[~spared], seed=seed)
+    fit = fit_fusion((audio[~spared], text[~spared]), labels[~spared], seed=seed)
     fused = fit.fusion(audio, text)
     return Fusion(
         coefficients=tuple(tuple(round(float(v), 5) for v in row) for row in fit.fusion.coefficients),

@@ -2,24 +2,49 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from emojudge.errors import TrainingError
+from emojudge.files import whole
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What goes wrong with the disk in it, such as that it is full, in words.
+
+    Raises:
+        TrainingError: it did.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(
+            path,
+            found=str(error),
+            expected="a disk to write on, with room",
+            advice="Make room and run the same command again: it goes on from the last checkpoint.",
+        ) from error
+
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON-able state together, replacing the file in one step."""
-    temporary = path.with_suffix(".tmp")
+    """Write tensors and a JSON-able state together, replacing the file in one step.
+
+    Raises:
+        TrainingError: the disk is full, or cannot be written on; the file is as it was.
+    """
     contiguous = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
-    save_file(contiguous, temporary, metadata={"state": json.dumps(state)})
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    with writing(path), whole(path) as temporary:
+        save_file(contiguous, temporary, metadata={"state": json.dumps(state)})
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

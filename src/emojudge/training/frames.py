@@ -3,9 +3,8 @@
 import copy
 import hashlib
 import json
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +14,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from emojudge.training.batching import sorted_batches
-from emojudge.training.data import AudioData, collate
+from emojudge.training.data import AudioData, Progress, collate
+from emojudge.training.rows import Rows, stored
 
 Encode = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # as `AcousticModel.encode`
-Progress = Callable[[int, int, str], None]
 BATCH = 8  # clips that are encoded together
 WORKERS = 2  # processes that decode and augment meanwhile
-
-
-@dataclass(frozen=True)
-class Frames:
-    """One view of a list of clips: all frames `(frames, features)` in one file, and where each clip's are."""
-
-    values: NDArray[np.float16]
-    starts: NDArray[np.int64]
-    counts: NDArray[np.int64]
-
-    def __getitem__(self, row: int) -> NDArray[np.float32]:
-        return self.values[self.starts[row] : self.starts[row] + self.counts[row]].astype(np.float32)
 
 
 class FrameData:
@@ -49,12 +36,13 @@ class FrameData:
     def __init__(
         self,
         clips: Sequence[AudioData],
-        views: Sequence[Sequence[Frames]],
+        views: Sequence[Sequence[Rows]],
         order: NDArray[np.int64],
     ) -> None:
         self.emotions = np.concatenate([c.emotions for c in clips])[order]
         self.attributes = np.concatenate([c.attributes for c in clips])[order]
         self.choices = np.concatenate([c.choices for c in clips])[order]
+        self.auxiliary = np.concatenate([c.auxiliary for c in clips])[order]
         self.sizes = np.concatenate([group[0].counts for group in views])[order]
         items = [(group, row) for group in views for row in range(len(group[0].counts))]
         self._items = [items[at] for at in order]
@@ -64,6 +52,7 @@ class FrameData:
         chosen = copy.copy(self)
         chosen.emotions, chosen.attributes = self.emotions[rows], self.attributes[rows]
         chosen.sizes, chosen.choices = self.sizes[rows], np.tile(choices, (len(rows), 1))
+        chosen.auxiliary = self.auxiliary[rows]
         chosen._items = [self._items[row] for row in rows]
         return chosen
 
@@ -72,7 +61,8 @@ class FrameData:
         arrays: list[NDArray[np.generic]] = []
         for index in indices:
             views, row = self._items[int(index)]
-            arrays.append(views[0 if generator is None else int(generator.integers(len(views)))][row])
+            view = views[0 if generator is None else int(generator.integers(len(views)))]
+            arrays.append(view[row].astype(np.float32))
         return arrays
 
 
@@ -83,7 +73,7 @@ def encode_views(
     folder: Path,
     key: str,
     progress: Progress = lambda done, steps, text: None,
-) -> list[Frames]:
+) -> list[Rows]:
     """The clips' frames as they are and, from the second view on, augmented; what is on disk is not redone.
 
     Args:
@@ -92,44 +82,29 @@ def encode_views(
         folder: where the files lie, two a view; they may be deleted when nobody trains on them any more.
         key: names whatever the frames depend on: clips, backbone, normalisation.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     made = []
     for view in range(views):
         name = hashlib.sha256(json.dumps([key, view]).encode()).hexdigest()[:24]
-        index = folder / f"{name}.index.npy"
-        if not index.exists():  # it is written last: without it, the frames are not complete
-            _write(clips, view or None, encode, index, progress)
-        starts, counts, features = np.load(index, allow_pickle=False)
-        shape = (int(counts.sum()), int(features[0]))
-        values = np.memmap(_values(index), dtype=np.float16, mode="r", shape=shape)
-        made.append(Frames(values, starts, counts))
+        made.append(
+            stored(
+                folder / f"{name}.f16", len(clips.sizes), np.float16,
+                partial(_encoded, clips, view or None, encode, progress),
+            )
+        )  # fmt: skip
     return made
 
 
-def _values(index: Path) -> Path:
-    return index.with_name(index.name.replace(".index.npy", ".f16"))
-
-
-def _write(clips: AudioData, seed: int | None, encode: Encode, index: Path, progress: Progress) -> None:
+def _encoded(
+    clips: AudioData, seed: int | None, encode: Encode, progress: Progress
+) -> Iterator[tuple[int, NDArray[np.generic]]]:
     order = list(sorted_batches(clips.sizes, BATCH))
     loader = DataLoader(_Batches(clips, order, seed), batch_size=None, num_workers=WORKERS)
-    starts, counts = np.zeros((2, len(clips.sizes)), dtype=np.int64)
-    at, features = 0, 0
-    with _values(index).open("wb") as file, torch.inference_mode():
+    with torch.inference_mode():
         for done, (indices, (waveforms, lengths)) in enumerate(zip(order, loader, strict=True)):
             hidden, frames = encode(waveforms, lengths)
-            features = hidden.shape[2]
             for item, states, count in zip(indices, hidden, frames.tolist(), strict=True):
-                file.write(states[:count].half().numpy().tobytes())
-                starts[item], counts[item] = at, count
-                at += count
+                yield int(item), states[:count].half().numpy()
             progress(done + 1, len(order), f"encoding, version {seed or 0} of the clips")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary = index.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        np.save(file, np.stack([starts, counts, np.full_like(counts, features)]))
-    os.replace(temporary, index)
 
 
 class _Batches(Dataset[tuple[Tensor, Tensor]]):

@@ -21,7 +21,7 @@ class Mixing:
         return self.share * features + (1.0 - self.share) * features[self.partners]
 
     def targets(self, batch: Batch) -> Batch:
-        """The batch with mixed targets; attributes are known where both items' are.
+        """The batch with mixed targets; attributes and auxiliary targets are known where both items' are.
 
         What either item could have been called, the mixture could.
         """
@@ -29,6 +29,7 @@ class Mixing:
             batch,
             emotions=self(batch.emotions),
             attributes=self(batch.attributes),
+            auxiliary=self(batch.auxiliary),
             choices=batch.choices | batch.choices[self.partners],
         )
 

@@ -9,14 +9,22 @@ from emojudge.bundle.batches import in_order
 from emojudge.models.acoustic import AcousticModel
 from emojudge.training.batching import sorted_batches
 from emojudge.training.data import Data, collate
+from emojudge.training.ranks import Ranks
 
 BATCH_SIZE = 32
 
 
 def outputs(
-    model: nn.Module, data: Data, seed: int | None = None, batch_size: int = BATCH_SIZE
+    model: nn.Module,
+    data: Data,
+    seed: int | None = None,
+    batch_size: int = BATCH_SIZE,
+    ranks: Ranks | None = None,
 ) -> NDArray[np.float32]:
-    """`(items, outputs)`, of augmented items when a seed is given, of a model in eval mode, where it is."""
+    """`(items, outputs)`, of augmented items when a seed is given, of a model in eval mode, where it is.
+
+    With `ranks`, the processes share the batches, and all get all of it.
+    """
     device = next(model.parameters()).device
 
     def run(indices: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -25,8 +33,13 @@ def outputs(
         given: NDArray[np.float32] = logits.float().cpu().numpy()
         return given
 
+    batches = list(sorted_batches(data.sizes, batch_size))
     with torch.no_grad():
-        return in_order(sorted_batches(data.sizes, batch_size), run)
+        if ranks is None:
+            return in_order(batches, run)
+        made = ranks.collect([(batch, run(batch)) for batch in batches[ranks.rank :: ranks.size]])
+    values = iter([part for _, part in made])
+    return in_order([batch for batch, _ in made], lambda _: next(values))
 
 
 def embeddings(model: AcousticModel, data: Data) -> NDArray[np.float32]:

@@ -35,7 +35,7 @@ class Rehearsal:
     state_mb: float  # parameters, gradients, the optimiser's moments, the average: there whatever the batch
     peak_mb: float  # while the steps ran: of this process, or of the graphics card where one is used
     seconds_per_step: float
-    encoding_seconds: float  # once, before training, where frames are cached
+    encoding_seconds: float  # once, before training, where frames or audio are cached
     validation_seconds: float  # per epoch
     total_seconds: float
 
@@ -58,7 +58,7 @@ def rehearse(recipe: Recipe, data: Path, weights: Path | None = None, steps: int
     sample = {name: _sample(part, (1 + steps) * settings.batch_size) for name, part in parts.items()}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        model, make = model_and_data(recipe, weights, folder / "frames")
+        model, make = model_and_data(recipe, weights, folder / "frames", decoded=folder / "audio")
         started = time.perf_counter()
         train, validation = make(sample["train"], True), make(sample["validation"], False)
         making = time.perf_counter() - started
@@ -69,7 +69,7 @@ def rehearse(recipe: Recipe, data: Path, weights: Path | None = None, steps: int
         trainer.predict(validation)
         validating = (time.perf_counter() - started) * items["validation"] / len(validation.sizes)
         peak = _peak_mb(trainer.device)
-    cached = recipe.acoustic is not None and recipe.acoustic.cache_frames
+    cached = recipe.acoustic is not None and (recipe.acoustic.cache_frames or recipe.acoustic.cache_audio)
     encoding = making * _encodings(parts) / _encodings(sample) if cached else 0.0
     count = sum(p.numel() for p in model.parameters())
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -24,11 +24,12 @@ from emojudge.models.linguistic import LinguisticModel
 from emojudge.recipe import AcousticSettings, Recipe, Source
 from emojudge.records import Utterance
 from emojudge.training.checkpoint import load_checkpoint
-from emojudge.training.data import AudioData, Data, TextData, targets
+from emojudge.training.data import AUXILIARY, AudioData, Data, Progress, TextData, targets
 from emojudge.training.frames import FrameData, encode_views
 from emojudge.training.outputs import embeddings
+from emojudge.training.ranks import Ranks
 from emojudge.training.steps import output_count
-from emojudge.training.trainer import Progress, Trainer
+from emojudge.training.trainer import Trainer
 
 BEST = "best.safetensors"
 MakeData = Callable[["Split", bool], Data]  # whether it is for training: augmented, statistics taken
@@ -77,7 +78,8 @@ def train(
         folder: the run's own; it keeps the recipe, the environment, metrics, checkpoints.
         weights: folder in which the encoder's weights lie by the name in the recipe; without it the name is
             a path or a name on the Hub.
-        cache: where the frames of a frozen backbone are kept, which runs may share; None: in the run folder.
+        cache: where frames of a frozen backbone and decoded recordings are kept, which runs may share; None:
+            in the run folder.
         start_from: a finished run, whose best parameters this one begins with: a second stage.
 
     Raises:
@@ -86,11 +88,13 @@ def train(
         TrainingError: nothing to train on, or the loss is no longer a number.
     """
     first = best_parameters(start_from)[0] if start_from else None
-    _claim(folder, recipe, start_from)
     torch.manual_seed(recipe.training.seed)
-    parts = {name: load_split(recipe, data, name) for name in ("train", "validation")}
-    model, make = model_and_data(recipe, weights, cache or folder / "frames", progress)
-    train_data, validation_data = make(parts["train"], True), make(parts["validation"], False)
+    with Ranks().first_alone():
+        _claim(folder, recipe, start_from)
+        parts = {name: load_split(recipe, data, name) for name in ("train", "validation")}
+        frames, decoded = cache or folder / "frames", cache or folder / "audio"
+        model, make = model_and_data(recipe, weights, frames, progress, decoded)
+        train_data, validation_data = make(parts["train"], True), make(parts["validation"], False)
     if first is not None and start_from:
         _take_over(model, first, start_from)
     elif isinstance(model, AcousticModel) and recipe.acoustic and recipe.acoustic.standardise:
@@ -115,9 +119,14 @@ def best_parameters(run: Path) -> tuple[dict[str, Tensor], dict[str, float]]:
 
 
 def _take_over(model: nn.Module, tensors: dict[str, Tensor], run: Path) -> None:
-    """Parameters, and the figures that inputs and features are normalised by, which belong to them."""
+    """Parameters, and the figures that inputs and features are normalised by, which belong to them.
+
+    Auxiliary heads are of one stage: they begin anew, or are left where they are.
+    """
+    fresh = {name: value for name, value in model.state_dict().items() if name.startswith("auxiliary.")}
+    kept = {name: value for name, value in tensors.items() if not name.startswith("auxiliary.")}
     try:
-        model.load_state_dict(tensors)
+        model.load_state_dict(fresh | kept)
     except RuntimeError as error:
         reason = str(error).split("\n\t")[-1]
         raise RecipeError(
@@ -178,18 +187,22 @@ def model_and_data(
     weights: Path | None,
     cache: Path | None = None,
     progress: Progress = lambda done, steps, text: None,
+    decoded: Path | None = None,
 ) -> tuple[nn.Module, MakeData]:
     """The recipe's model with its pre-trained encoder, and what turns a split into its data.
 
     Args:
         weights: folder in which the recipe's `weights` are looked up; None: as the recipe names them.
         cache: folder for the frames of a frozen backbone; None: recordings are encoded whenever they come.
+        decoded: folder for decoded recordings, where the recipe wants them kept; None: for data that is read
+            once.
     """
     outputs = output_count(recipe.tasks)
+    auxiliary = len(AUXILIARY) if recipe.training.auxiliary else 0
     if recipe.acoustic is not None and recipe.modality == "audio":
         settings = recipe.acoustic
         where = weights_at(settings.backbone.weights, weights)
-        acoustic = AcousticModel.from_settings(settings, outputs, where)
+        acoustic = AcousticModel.from_settings(settings, outputs, where, auxiliary)
         kept = cache if settings.cache_frames else None
         if kept and any(p.requires_grad for p in acoustic.backbone.parameters()):
             raise RecipeError(
@@ -204,7 +217,12 @@ def model_and_data(
             if kept is not None and not measured:
                 return _encoded(acoustic, settings, split, training, kept, progress)
             made = AudioData(
-                split.utterances, settings.max_seconds, settings.augment and training, settings.trim_db
+                split.utterances,
+                settings.max_seconds,
+                settings.augment and training,
+                settings.trim_db,
+                decoded if settings.cache_audio else None,
+                progress,
             )
             if measured:
                 mean, deviation = made.statistics()
@@ -218,7 +236,7 @@ def model_and_data(
         raise RecipeError(recipe.name, found="no section 'linguistic'", expected="one for text")
     text = recipe.linguistic
     where = weights_at(text.backbone.weights, weights)
-    model = LinguisticModel.from_settings(text, outputs, where)
+    model = LinguisticModel.from_settings(text, outputs, where, auxiliary)
     tokenizer = _tokenizer(where)
 
     def make_text(split: Split, training: bool) -> Data:

@@ -1,10 +1,8 @@
 """The training loop: resumable after a kill to the same result, and honest about what it selects on."""
 
-import csv
+import contextlib
 import math
-import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.tensorboard import SummaryWriter
 
 from emojudge.emotions import ATTRIBUTES, EMOTIONS
 from emojudge.errors import TrainingError
@@ -30,7 +27,7 @@ from emojudge.training.checkpoint import (
     under_prefix,
     with_prefix,
 )
-from emojudge.training.data import Data, collate
+from emojudge.training.data import Batch, Data, Progress, collate
 from emojudge.training.imbalance import (
     balance,
     class_weights,
@@ -39,7 +36,9 @@ from emojudge.training.imbalance import (
     prior_shift,
     vector_scaling,
 )
+from emojudge.training.log import Log
 from emojudge.training.outputs import outputs
+from emojudge.training.ranks import Ranks
 from emojudge.training.steps import (
     Objective,
     autocast,
@@ -50,7 +49,6 @@ from emojudge.training.steps import (
     split_outputs,
 )
 
-Progress = Callable[[int, int, str], None]  # steps done, steps in all, what to say
 MIN_SCALE = 1e-3  # of a float16 loss: what overflows even under it is no number at all
 
 
@@ -72,6 +70,8 @@ class Trainer:
 
     Files there: `checkpoint.safetensors` (everything needed to go on), `best.safetensors` (the parameters
     with the best validation), `metrics.csv`, `tensorboard/`. A run folder that has a checkpoint is resumed.
+
+    Under `torchrun` the processes share every batch and every validation, and the first one writes the files.
     """
 
     def __init__(self, model: nn.Module, settings: TrainingSettings, tasks: tuple[Task, ...], train: Data,
@@ -79,7 +79,9 @@ class Trainer:
                  attention_penalty: float = 0.0) -> None:  # fmt: skip
         trained: Any = model  # a module with `parameter_groups()` and `penalty()`
         self.model = trained
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._ranks = Ranks()
+        self.device = self._ranks.device
+        self._stepped_model: nn.Module = model  # once it runs: the one whose gradients all processes share
         self._settings = settings
         self._tasks = tasks
         self._train = train
@@ -124,13 +126,15 @@ class Trainer:
             TrainingError: the loss, the gradients or the model's outputs are no longer numbers.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(self._settings.seed)
+        torch.manual_seed(self._settings.seed + self._ranks.rank)
         self.model.to(self.device)
         self._resume()
-        writer = SummaryWriter(str(self._folder / "tensorboard"), purge_step=self._position.step + 1)
-        with writer:
-            while self._position.epoch < self._settings.epochs and not self._out_of_patience():
-                self._run_epoch(writer, progress)
+        self._stepped_model = self._ranks.wrap(self.model)
+        at = self._position
+        with Log(self._folder, at.epoch, at.step) if self._ranks.first else contextlib.nullcontext() as log:
+            while at.epoch < self._settings.epochs and not self._out_of_patience():
+                self._run_epoch(log, progress if log else lambda done, steps, text: None)
+        self._ranks.wait()  # for the file that the first one has written
         tensors, state = load_checkpoint(self._folder / "best.safetensors")
         self.model.load_state_dict({k: v.to(self.device) for k, v in tensors.items()})
         self._shift = None  # it is in the last bias now
@@ -143,10 +147,10 @@ class Trainer:
         model.eval()
         size = batch_size or max(1, self._settings.batch_size // self._settings.accumulation)
         with autocast(self._settings.precision, self.device.type):
-            given = outputs(model, data, batch_size=size)
+            given = outputs(model, data, batch_size=size, ranks=self._ranks)
         return given if self._shift is None else given + self._shift
 
-    def _run_epoch(self, writer: SummaryWriter, progress: Progress) -> None:
+    def _run_epoch(self, log: Log | None, progress: Progress) -> None:
         at = self._position
         batches = self._batches(at.epoch)
         self.model.train()
@@ -156,29 +160,27 @@ class Trainer:
             loss = self.step(batches[at.batch], seed)
             at.batch, at.step = at.batch + 1, at.step + 1
             at.losses.append(loss)
-            writer.add_scalar("train/loss", loss, at.step)
-            if self._scaler.is_enabled():
-                writer.add_scalar("train/skipped", at.skipped, at.step)
+            if log:
+                log.scalar("train/loss", loss, at.step)
+            if log and self._scaler.is_enabled():
+                log.scalar("train/skipped", at.skipped, at.step)
             recent = float(np.mean(at.losses[-50:]))
             progress(at.step, self._steps, f"epoch {at.epoch + 1} loss {recent:.3f} best {at.best:.4f}")
             if at.step % self._settings.checkpoint_every == 0:
                 self._save()
-        self._end_epoch(writer, time.monotonic() - started)
+        self._end_epoch(log, time.monotonic() - started)
 
     def step(self, indices: NDArray[np.int64], seed: int) -> float:
         """One optimiser step on these items of the training data; returns the loss."""
-        settings = self._settings
-        batch = collate(self._train, indices, seed)
-        if settings.annotation_dropout:
-            share, generator = settings.annotation_dropout, np.random.default_rng(seed)
-            kept = drop_majority_votes(batch.emotions.numpy(), self._majority, share, generator)
-            batch = replace(batch, emotions=torch.from_numpy(kept))
+        settings, model = self._settings, self._stepped_model
+        batch = self._share(indices, seed)
         batch = type(batch)(*(getattr(batch, name).to(self.device) for name in batch.__annotations__))
         self._optimiser.zero_grad(set_to_none=True)
+        if self._penalty:  # the same everywhere, and so is its mean
+            with self._ranks.apart(model):
+                torch.autograd.backward(self._scaler.scale(self._penalty * self.model.penalty()))
         two_pass = "attributes" in self._tasks and settings.whole_batch_ccc
-        loss = backward(self.model, batch, self._objective, settings, two_pass, self._scaler.scale)
-        if self._penalty:
-            torch.autograd.backward(self._scaler.scale(self._penalty * self.model.penalty()))
+        loss = backward(model, batch, self._objective, settings, two_pass, self._scaler.scale, self._ranks)
         self._scaler.unscale_(self._optimiser)
         if settings.max_gradient_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), settings.max_gradient_norm)
@@ -188,6 +190,24 @@ class Trainer:
         if self._stepped() and self._average is not None:
             self._average.update_parameters(self.model)
         return loss
+
+    def _share(self, indices: NDArray[np.int64], seed: int) -> Batch:
+        """This process's part of a batch. An item that another process counts has no targets here."""
+        places, counts = self._ranks.share(len(indices))
+        batch = collate(self._train, indices[places], seed)
+        if share := self._settings.annotation_dropout:
+            votes, generator = self._train.emotions[indices], np.random.default_rng(seed)
+            kept = drop_majority_votes(votes, self._majority, share, generator)
+            batch = replace(batch, emotions=torch.from_numpy(kept[places]))
+        if counts.all():
+            return batch
+        blank = torch.from_numpy(~counts)[:, None]
+        return replace(
+            batch,
+            emotions=batch.emotions.masked_fill(blank, 0.0),
+            attributes=batch.attributes.masked_fill(blank, torch.nan),
+            auxiliary=batch.auxiliary.masked_fill(blank, torch.nan),
+        )
 
     def _stepped(self) -> bool:
         """Step, unless float16 gradients overflowed: then the scale falls, and nothing else moves."""
@@ -207,7 +227,7 @@ class Trainer:
             )
         return False
 
-    def _end_epoch(self, writer: SummaryWriter, seconds: float) -> None:
+    def _end_epoch(self, log: Log | None, seconds: float) -> None:
         at = self._position
         outputs = self.predict(self._validation)
         if not np.isfinite(outputs).all():
@@ -218,16 +238,18 @@ class Trainer:
                 advice="Lower the learning rates or train in float32.",
             )
         metrics = validation_metrics(outputs, self._validation, self._tasks)
-        for name, value in metrics.items():
-            writer.add_scalar(f"validation/{name}", value, at.step)
         row = {"epoch": at.epoch + 1, "step": at.step, "loss": float(np.mean(at.losses)), **metrics}
         if self._scaler.is_enabled():
             row["skipped"] = at.skipped
         value = float(at.epoch) if self._settings.select == "last" else metrics[self._settings.select]
         if value > at.best:
             at.best, at.best_epoch = value, at.epoch
-            save_checkpoint(self._folder / "best.safetensors", self._kept(), row)
-        self._append_metrics({**row, "seconds": round(seconds, 1)})
+            if log:
+                save_checkpoint(self._folder / "best.safetensors", self._kept(), row)
+        if log:
+            for name, figure in metrics.items():
+                log.scalar(f"validation/{name}", figure, at.step)
+            log.epoch({**row, "seconds": round(seconds, 1)})
         at.epoch, at.batch, at.losses = at.epoch + 1, 0, []
         self._save()
 
@@ -242,6 +264,14 @@ class Trainer:
                 "training", found="no item in an epoch", expected="larger `repeat` or more data"
             )
         blank = np.zeros((len(self._validation.sizes), output_count(self._tasks)), dtype=np.float32)
+        if self._settings.auxiliary:
+            # The speaker's gender, and one of those ticked.
+            known = ~np.isnan(self._train.auxiliary)
+            for name, there in (("gender", known[:, 0].any()), ("secondary", known[:, 1].any())):
+                if getattr(self._settings.auxiliary, name) and not there:
+                    raise TrainingError(
+                        f"training.auxiliary.{name}", found="no item of which it is known", expected="some"
+                    )
         figures = validation_metrics(blank, self._validation, self._tasks)
         if self._settings.select not in (*figures, "last"):
             raise TrainingError(
@@ -275,30 +305,35 @@ class Trainer:
         return shift
 
     def _save(self) -> None:
+        states = self._ranks.collect([random_state(self.device.type)])
+        if not self._ranks.first:
+            return
         tensors = {
             **with_prefix("model", self.model.state_dict()),
             **with_prefix("optimiser", optimiser_tensors(self._optimiser)),
-            **random_state(self.device.type),
         }
+        for rank, state in enumerate(states):
+            tensors |= with_prefix(f"rank{rank}", state) if rank else state
         if self._average is not None:
             tensors |= with_prefix("average", self._average.state_dict())
-        state = {**vars(self._position), "scaler": self._scaler.state_dict()}
-        save_checkpoint(self._folder / "checkpoint.safetensors", tensors, state)
+        position = {**vars(self._position), "scaler": self._scaler.state_dict()}
+        save_checkpoint(self._folder / "checkpoint.safetensors", tensors, position)
 
     def _resume(self) -> None:
         path = self._folder / "checkpoint.safetensors"
         if not path.exists():
-            self._drop_metrics_after(0)
             return
         tensors, state = load_checkpoint(path)
         self.model.load_state_dict(under_prefix("model", tensors))
         if self._average is not None:
             self._average.load_state_dict(under_prefix("average", tensors))
         restore_optimiser(self._optimiser, under_prefix("optimiser", tensors))
-        set_random_state(tensors)
+        rank = self._ranks.rank
+        random = under_prefix(f"rank{rank}", tensors) if rank else tensors
+        if "random" in random:  # there may be more processes than there were before
+            set_random_state(random)
         self._scaler.load_state_dict(state.pop("scaler", {}))
         self._position = Position(**state)
-        self._drop_metrics_after(self._position.epoch)
 
     def _kept(self) -> dict[str, Tensor]:
         """The parameters that the validation saw; a known prior is in the last bias from here on."""
@@ -309,28 +344,6 @@ class Trainer:
             bias = next(name for name, p in model.named_parameters() if p is last.bias)
             tensors[bias] = tensors[bias] + torch.from_numpy(self._shift).to(tensors[bias].device)
         return tensors
-
-    def _append_metrics(self, row: dict[str, Any]) -> None:
-        path = self._folder / "metrics.csv"
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
-            file.flush()
-            os.fsync(file.fileno())
-
-    def _drop_metrics_after(self, epochs: int) -> None:
-        """An epoch that was written but not checkpointed will be run, and written, again."""
-        path = self._folder / "metrics.csv"
-        if not epochs:
-            path.unlink(missing_ok=True)
-        elif path.exists():
-            lines = path.read_bytes().splitlines(keepends=True)
-            temporary = path.with_suffix(".tmp")
-            temporary.write_bytes(b"".join(lines[: epochs + 1]))
-            os.replace(temporary, path)
 
 
 def learning_rate_factor(step: int, steps: int, settings: TrainingSettings) -> float:

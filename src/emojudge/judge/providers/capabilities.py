@@ -37,6 +37,7 @@ class Capabilities:
 
     temperature: bool = True
     logprobs: bool = True
+    candidates: int = 20  # of a token, whose probabilities are told at most; a letter beyond them is unlikely
     schema: bool = True  # `response_format` with a JSON schema
     seed: bool = True
     n: bool = False  # several samples by one call; else by several calls, which every server can

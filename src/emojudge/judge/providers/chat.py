@@ -15,7 +15,6 @@ from emojudge.judge.exchange import Answer, Request, Usage
 from emojudge.judge.providers.capabilities import PARAMETERS, Capabilities
 
 TEXTS = "#texts"  # what a call's key ends with if it draws several samples; else "#0", "#1" …
-TOP_LOGPROBS = 20  # the most that servers give
 LONGEST_ERROR = 400  # characters that are kept of a server's complaint
 
 
@@ -44,7 +43,7 @@ def calls(request: Request, model: str, capabilities: Capabilities) -> list[Call
     longest = 1 if letters else sampling.max_tokens
     asked = dict(body, **_limit(longest, capabilities))
     if letters:
-        asked |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+        asked |= {"logprobs": True, "top_logprobs": capabilities.candidates}
     if capabilities.temperature and sampling.temperature is not None:
         asked["temperature"] = sampling.temperature
     if capabilities.schema and request.schema is not None:

@@ -12,6 +12,7 @@ from emojudge.judge.providers.chat import calls, dropped, failure, join, read, r
 from emojudge.judge.providers.get import find_model
 from emojudge.judge.providers.settings import Settings
 
+CANDIDATES = 300  # a small model puts words before some letters, though it was asked for a letter alone
 PARALLEL = 2  # requests at once; more of them share the same cores
 _MAGIC = b"GGUF"
 
@@ -33,7 +34,7 @@ class Local:
         self.name = f"local:{path}"
         self.model = path.name
         self.concurrency = settings.concurrency or PARALLEL
-        self.capabilities = Capabilities(price=FREE)
+        self.capabilities = Capabilities(price=FREE, candidates=CANDIDATES)
         _check(path)
         params: Any = xllamacpp.CommonParams()
         params.model.path = str(path)
