@@ -8,7 +8,7 @@ from benchmarks.keeping import keep
 
 NAMES = (
     "accuracy", "as_msp", "coverage", "folds", "footprint", "full_size", "interrupted", "judge",
-    "judge_speed", "picture", "prosody", "report",
+    "judge_speed", "picture", "prosody", "report", "stress",
 )  # fmt: skip
 
 
@@ -20,12 +20,16 @@ def main() -> None:
         "--weights", type=Path, help="folder that holds pre-trained encoders (folds, interrupted)"
     )
     parser.add_argument("--bundle", type=Path, help="a bundle instead of the embedded one")
-    parser.add_argument("--output", type=Path, help="folder to write MSP-Podcast's layout to (as_msp)")
+    parser.add_argument(
+        "--output", type=Path, help="folder to write to (as_msp), to keep predictions in (stress)"
+    )
     parser.add_argument("--release", default="challenge", help="whose layout it is: 1.6 ... 2.0 (as_msp)")
     parser.add_argument(
         "--names", nargs="+", help="which of the corpora, by folder (as_msp); of the ways (full_size)"
     )
-    parser.add_argument("--most", type=int, help="at most so many clips of an emotion in a split (as_msp)")
+    parser.add_argument(
+        "--most", type=int, help="clips at most: of an emotion in a split (as_msp), changed (stress)"
+    )
     parser.add_argument("--model", help="GGUF file or name (judge); large, tiny (full_size)")
     parser.add_argument("--limit", type=int, default=600, help="utterances of a split at most (judge)")
     parser.add_argument("--threads", type=int, help="of a language model in this process (judge)")

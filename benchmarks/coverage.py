@@ -17,7 +17,7 @@ from emojudge.evaluation.significance import bootstrap, mcnemar, paired_bootstra
 
 CLASSES, CLIPS = 8, (20, 60)
 SPEAKERS, MANY = 60, (12, 24, 60, 120)  # of the tests, and of the intervals
-CORPORA, TRIALS, RESAMPLES = 200, 2000, 1000
+CORPORA, TRIALS, RESAMPLES = 200, 2000, 500
 SPEED_ITEMS, SPEED_SPEAKERS, SPEED_RESAMPLES = 30_000, 1500, 10_000
 F1 = figures.macro_f1(CLASSES)
 DIFFICULTY = np.linspace(-0.8, 0.8, CLASSES)  # logits of the classes' accuracy

@@ -15,7 +15,7 @@ from emojudge.audio.windows import trim, windows
 from emojudge.bundle.format import Bundle
 from emojudge.bundle.sessions import AcousticSession, LinguisticSession
 from emojudge.emotions import EMOTIONS
-from emojudge.errors import AudioError, EmojudgeError
+from emojudge.errors import AudioError, BundleError, EmojudgeError
 from emojudge.fusion.adaptation import adapt
 from emojudge.opinions import Logits, Opinions
 from emojudge.records import Failure, Prediction, Transcript, Utterance
@@ -98,6 +98,14 @@ class Recognizer:
             for chunk in chunks:
                 yield from self._in_order(self._listen(chunk, None), None)
             return
+        part = self.bundle.manifest.audio
+        if part is not None and not part.embedding_mean:
+            raise BundleError(
+                self.bundle.folder,
+                found="no statistics of its training",
+                expected="some, to adapt to them",
+                advice="Leave --adapt out.",
+            )
         everything = [item for chunk in chunks for item in self._listen(chunk, adapt_to)]
         self._adapt([item for item in everything if isinstance(item, _Heard) and item.embeddings], adapt_to)
         yield from self._in_order(everything, adapt_to)

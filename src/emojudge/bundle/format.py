@@ -35,9 +35,10 @@ class AcousticPart(Part):
     )  # windows lose their quiet ends, see `audio.windows.trim`
     # Longer recordings are cut in windows of this; the last may be under 1 s longer, see `audio.windows`.
     window_seconds: float = Field(ge=1, le=29)
-    # Mean and deviation of the training split's pooled features, what `adapt` maps a collection onto.
-    embedding_mean: tuple[float, ...] = Field(min_length=1)
-    embedding_deviation: tuple[Annotated[float, Field(ge=0)], ...]
+    # Mean and deviation of the training split's pooled features, what `adapt` maps a collection onto; empty
+    # where they are not known.
+    embedding_mean: tuple[float, ...] = ()
+    embedding_deviation: tuple[Annotated[float, Field(ge=0)], ...] = ()
     attributes: bool = False  # whether three attribute outputs follow the emotion logits
 
     @model_validator(mode="after")

@@ -31,7 +31,7 @@ class AcousticSession:
         """The manifest's statistics are of as many features as the head reads."""
         features = self._head.get_inputs()[0].shape[-1]
         part = bundle.manifest.audio
-        if part is not None and len(part.embedding_mean) != features:
+        if part is not None and part.embedding_mean and len(part.embedding_mean) != features:
             raise BundleError(
                 bundle.folder,
                 found=f"embedding_mean with {len(part.embedding_mean)} features",

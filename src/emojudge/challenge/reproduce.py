@@ -15,24 +15,20 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from emojudge.challenge import systems, tiny
+from emojudge.challenge.fusing import fuse
 from emojudge.challenge.refine import Options, Refinement, counts
-from emojudge.challenge.scoring import Values, figures, gain, known, labelled, scaled, truth
+from emojudge.challenge.scoring import Values, figures, gain, scaled
 from emojudge.challenge.systems import System
 from emojudge.challenge.tables import write_predictions
 from emojudge.corpora import load_corpus, manifest
 from emojudge.corpora.splits import with_dev2
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, SCALE_MAX, SCALE_MIN, parse_emotion
 from emojudge.errors import ChallengeError, EmojudgeError
-from emojudge.evaluation.metrics import ccc
 from emojudge.evaluation.significance import Difference, Interval
 from emojudge.files import whole, write_whole
-from emojudge.fusion.fit import fit_fusion
-from emojudge.fusion.logistic import LogisticFusion
-from emojudge.fusion.ridge import RidgeFusion, fit_ridge
 from emojudge.models.published import load_published
 from emojudge.recipe import Recipe, Task
 from emojudge.records import Modality, Utterance
@@ -43,10 +39,8 @@ from emojudge.training.run import MakeData, Split, train, weights_at
 from emojudge.training.steps import output_count
 
 Scale = Literal["tiny", "full"]
-Fusion = LogisticFusion | RidgeFusion
 SPLITS = ("dev", "dev2", "test1", "test2", "test3")
 SEED = 0
-FOLDS = 5  # of Development's speakers, when a fusion that is fitted on it is scored on it
 
 
 @dataclass
@@ -202,48 +196,16 @@ class Reproduction:
             path = self.folder / "fused" / f"{keys}-{self._key(*map(systems.recipe, stages))}.npz"
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _save(path, self._fused(system, parts, path.with_suffix(".json")))
+                values, about = fuse(self.utterances["dev"], parts, system.task)
+                write_whole(
+                    path.with_suffix(".json"), json.dumps({**about, "models": system.models}, indent=1)
+                )
+                _save(path, values)
             values = _load(path)
         if system.task == "emotion":
             return values
         fused = len(parts) > 1
         return {n: np.clip(v if fused else scaled(v), SCALE_MIN, SCALE_MAX) for n, v in values.items()}
-
-    def _fused(self, system: System, parts: list[dict[str, Values]], about: Path) -> dict[str, Values]:
-        """Fitted on Development; Development itself is fused by fits on the other folds of its speakers."""
-        items = self.utterances["dev"]
-        heard = known(*(part["dev"] for part in parts))
-        rows = np.flatnonzero(heard & labelled(items, system.task))
-        speakers = [items[row].speaker or "" for row in rows]  # those not known may be one
-        groups = np.unique(speakers, return_inverse=True)[1]
-
-        def beside(split: str, chosen: NDArray[np.int64]) -> list[Values]:
-            values = [part[split][chosen] for part in parts]
-            return values if system.task == "emotion" else [scaled(v) for v in values]
-
-        def fit(chosen: NDArray[np.int64]) -> tuple[Fusion, dict[str, object]]:
-            some, people = rows[chosen], groups[chosen]
-            given = beside("dev", some)
-            right = truth([items[row] for row in some], system.task)
-            if system.task == "emotion":
-                made = fit_fusion(given, right, groups=people)
-                return made.fusion, {"C": made.strength}
-            ridge = fit_ridge(given, right, ccc, groups=people)
-            return ridge.fusion, {"strengths": list(ridge.strengths)}
-
-        whole, facts = fit(np.arange(len(rows)))
-        made = {name: np.full_like(values, np.nan) for name, values in parts[0].items()}
-        for name, values in made.items():
-            there = np.flatnonzero(known(*(part[name] for part in parts)))
-            if len(there):
-                values[there] = whole(*beside(name, there))
-        for fold in range(FOLDS):
-            inside = groups % FOLDS == fold
-            fusion, _ = fit(np.flatnonzero(~inside))
-            made["dev"][rows[inside]] = fusion(*beside("dev", rows[inside]))
-        numbers = {"coefficients": whole.coefficients.tolist(), "intercept": whole.intercept.tolist()}
-        write_whole(about, json.dumps({**facts, **numbers, "models": system.models}, indent=1))
-        return made
 
     def _key(self, *recipes: Recipe) -> str:
         content = json.dumps([self._hash, self.scale, *(recipe.model_dump_json() for recipe in recipes)])

@@ -100,6 +100,32 @@ def make(
         typer.echo(line)
 
 
+@app.command("import")
+def import_(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A folder, or a name on the Hub.", show_default=False)
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The bundle's folder.", show_default=False)
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="What predictions call it; the folder's name by default.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Keep float32 weights instead of float16.")] = False,
+) -> None:
+    """Make a bundle of a published model, MSP-Podcast's baseline of emotions; none of its code is run.
+
+    Needs the extra 'train'.
+    """
+    from emojudge.cli.extras import needing
+
+    with needing("train", "emojudge bundle import"):
+        from emojudge.bundle.published import import_published
+    bundle = import_published(model, output, name=name or output.name, small=not full)
+    for line in _description(bundle):
+        typer.echo(line)
+
+
 @app.command("fit-bins")
 def fit_bins(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The bundle's folder.", show_default=False)],
@@ -176,9 +202,10 @@ def _parts(manifest: "Manifest") -> list[str]:
     """The models and the fusion in words."""
     lines = []
     if audio := manifest.audio:
+        features = f"{len(audio.embedding_mean)} pooled features" if audio.embedding_mean else "cannot adapt"
         lines.append(
-            f"audio       {len(audio.embedding_mean)} pooled features; windows of at most "
-            f"{audio.window_seconds:g} s; temperature {audio.temperature:.3f}"
+            f"audio       {features}; windows of at most {audio.window_seconds:g} s; "
+            f"temperature {audio.temperature:.3f}"
         )
     if text := manifest.text:
         attributes = "with" if text.attributes else "without"

@@ -92,6 +92,10 @@ def run(
     level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
     method: Annotated[str, typer.Option(metavar="percentile|bca", help="Of the intervals.")] = "percentile",
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html|DIR", help="Also a page, or a folder of figures and tables."),
+    ] = None,
     layout: Layout = None,
     output: Output = None,
 ) -> None:
@@ -100,7 +104,7 @@ def run(
     Predictions with a judge's verdicts are also compared with those before it. Exit code 1: some labelled
     utterances have no prediction, and the figures are without them.
     """
-    from emojudge.cli.evaluate_output import write
+    from emojudge.cli.evaluate_output import notes, write
     from emojudge.errors import EmojudgeError
     from emojudge.evaluation.aligned import align, has_verdicts, make_truth
     from emojudge.evaluation.evaluate import Settings
@@ -112,15 +116,23 @@ def run(
     settings = Settings(resamples, level, seed, "bca" if method == "bca" else "percentile", _classes(classes))
     labels = _labels(predictions, truth, corpus, mapping(truth_columns), mapping(columns))
     made = make_truth(labels.values())
-    table = Predictions(predictions, mapping(columns), _scale(scale))
+    table, *tables = (
+        Predictions(path, mapping(columns), _scale(scale), attributes_alone=True)
+        for path in (predictions, *(against or []))
+    )
     system = align(table, labels, made, verdicts=not recogniser)
-    others = [align(Predictions(o, mapping(columns), _scale(scale)), labels, made) for o in against or []]
+    others = [align(other, labels, made) for other in tables]
     if has_verdicts(system) and not recogniser:
         others.insert(0, align(table, labels, made, verdicts=False).named(f"{system.name} before the judge"))
     result: Evaluated = evaluated(
         made, system, others, sliced or [], settings, str(truth or predictions), corpus
     )
     write(result, layout or (Report.TABLE if sys.stdout.isatty() or output else Report.JSON), output)
+    if report is not None:
+        from emojudge.evaluation.page import write_page
+
+        write_page(result, made, system, notes(result), report)
+        say(f"wrote {report}")
     lost = sum(note.count for note in result.evaluation.notes if note.lost)
     if lost:
         say(f"{lost} labelled utterances have no prediction; the figures are without them")

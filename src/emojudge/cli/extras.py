@@ -21,8 +21,9 @@ ADDS = {  # by extra; a test holds this against the package's metadata
     "paper": "tracks the pitch by librosa, as the paper did",
     "parquet": "reads tables in Parquet",
     "redact": "masks names in what is sent to a language model; spaCy, where it is installed, finds more",
-    "report": COMING + "report pages with figures",
+    "report": "draws the figures of an evaluation's page",
     "serve": COMING + "an HTTP service and web page",
+    "stress": "tests a bundle with changed recordings: is it right, fair and robust?",
     "train": "trains models and makes bundles",
 }
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ class Truth:
     speakers: Sequence[str | None]
     cells: Sequence[Mapping[str, str]]
     named: Sequence[str]
+    audio: Sequence[Path | None]  # recordings, where the labels' table or corpus knows them
 
     @property
     def groups(self) -> list[str] | None:
@@ -88,6 +90,7 @@ def make_truth(labels: Iterable[Label]) -> Truth:
         speakers=[label.speaker for label in items],
         cells=[label.cells for label in items],
         named=[label.named for label in items],
+        audio=[label.audio for label in items],
     )
 
 
@@ -117,7 +120,7 @@ def align(table: Predictions, labels: Mapping[str, Label], truth: Truth, *, verd
             twice.append(row.id)
         else:
             rows[position[label.id]] = row
-            if row.prediction is None:
+            if row.error is not None:
                 failed.append(f"{row.id} ({row.error})")
     _refuse(table, rows, all_ids, twice, failed, list(truth.ids))
     missing = [name for name, row in zip(truth.ids, rows, strict=True) if row is None]
@@ -169,6 +172,8 @@ def _arrays(name: str, rows: Sequence[Row | None], verdicts: bool, notes: Sequen
     cells: list[Mapping[str, Any]] = []
     for index, row in enumerate(rows):
         cells.append(row.cells if row else {})
+        if row is not None and row.attributes is not None:
+            attributes[index] = _numbers(row.attributes)
         if row is None or row.prediction is None:
             continue
         p = row.prediction

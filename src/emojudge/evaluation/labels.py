@@ -30,6 +30,7 @@ class Label:
     votes: dict[Emotion, float] | None = None  # counts or shares of annotators
     named: str = ""  # the emotion as the table names it
     cells: Mapping[str, str] = field(default_factory=dict)  # all columns, for slices
+    audio: Path | None = None
 
 
 def read_labels(
@@ -51,7 +52,7 @@ def read_labels(
     try:
         for line, cells in table_rows(path):
             text = {name.strip().lower(): str(value or "").strip() for name, value in cells.items()}
-            label = _label(f"{path}:{line}", text, _mapped(path, columns or {}, text), beside_predictions)
+            label = _label(path, line, text, _mapped(path, columns or {}, text), beside_predictions)
             if label.id in found:
                 twice.append(label.id)
             found[label.id] = label
@@ -94,6 +95,7 @@ def labels_of(utterances: Iterable[Utterance]) -> dict[str, Label]:
                 for name in ("gender", "language", "split", "recording", "label")
                 if (value := getattr(utterance, name)) is not None
             },
+            audio=utterance.audio,
         )
         found[utterance.id] = label
         if utterance.audio is not None:
@@ -120,9 +122,9 @@ def _mapped(path: Path, columns: Mapping[str, str], text: Mapping[str, str]) -> 
 
 
 def _label(
-    where: str, text: Mapping[str, str], columns: Mapping[str, str], beside_predictions: bool
+    path: Path, line: int, text: Mapping[str, str], columns: Mapping[str, str], beside_predictions: bool
 ) -> Label:
-    names = _names(beside_predictions)
+    where, names = f"{path}:{line}", _names(beside_predictions)
 
     def first(ours: str) -> str:
         return _first(text, (columns[ours],) if ours in columns else names[ours])
@@ -139,6 +141,7 @@ def _label(
         votes=_votes(where, text),
         named=named,
         cells=text,
+        audio=path.parent / text["file"] if text.get("file") else None,
     )
 
 

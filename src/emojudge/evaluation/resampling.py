@@ -125,7 +125,7 @@ def student_quantile(probability: float, freedom: int) -> float:
         q = 2 * probability - 1
         return q * math.sqrt(2 / (1 - q * q))
     z, v = NORMAL.inv_cdf(probability), freedom
-    terms = (
+    terms: tuple[float, ...] = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,

@@ -26,9 +26,8 @@ class Ranks:
     """
 
     def __init__(self) -> None:
-        # Layers that are dropped at random have no gradient in one process and one in another. There is no
-        # state to send before each pass: nothing here is measured in training.
-        parallel = DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
+        # Layers that are dropped at random have no gradient in one process and one in another.
+        parallel = DistributedDataParallelKwargs(find_unused_parameters=True)
         self._accelerator = Accelerator(
             mixed_precision="no",  # `steps.autocast` and the trainer's scaler are for that
             cpu=not torch.cuda.is_available(),
