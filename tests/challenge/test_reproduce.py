@@ -25,7 +25,7 @@ from emojudge.cli.main import app
 from emojudge.errors import ChallengeError, TrainingError
 from tests.corpora.msp_layout import clips, write_release
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the fixture trains seven small models
 
 ROWS = (  # of every kind, in the tables' order
     "emotion-base", "emotion-ecapa", "emotion-baseline-published",
