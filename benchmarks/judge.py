@@ -143,6 +143,8 @@ class Bench:
             for wording in PARAPHRASES["emotion"]
         ]
         report = tune_judges(items, judges, progress=_Ticks(title))
+        for candidate in report.settings.figures["candidates"]:
+            candidate["provider"] = self.provider.model  # a file's name, not where it lies
         print(f"\n{title}: {self.provider.model}")
         print("\n".join(report.lines), end="\n\n", flush=True)
         return report
