@@ -115,16 +115,19 @@ class Bench:
         }
 
     def drawn(self, utterances: list[Utterance], turns: int, most: int | None = None) -> list[Labelled]:
-        """Up to `most` utterances, drawn by hash of their recording or name, with the evidence on them.
+        """Up to `most` utterances, drawn by hash of their names, with the evidence on them.
 
-        Of dialogues, whole ones are drawn, so that what was said before is there.
+        The turns before an utterance are told whether or not they are drawn.
         """
-        ranked = sorted(utterances, key=lambda u: (position(u.recording or u.id), u.position or 0.0))
+        ranked = sorted(utterances, key=lambda u: position(u.id))
         known = {u.id: u for u in ranked[: most or self.limit]}
         predictions = [
             p for p in Recognizer(self.bundle).predict(known.values()) if isinstance(p, Prediction)
         ]
-        told = gather_evidence(predictions, known.values(), bins=bins_of(self.bundle), turns=turns)
+        silent = [u for u in utterances if u.id not in known]  # their words alone
+        told = gather_evidence(
+            predictions, [*known.values(), *silent], bins=bins_of(self.bundle), turns=turns
+        )
         return [
             Labelled(evidence, known[evidence.id].emotion, None, _group(known[evidence.id]))
             for evidence in told

@@ -22,7 +22,7 @@ def section(figures: dict[str, Any]) -> list[str]:
 def _refinement(f: dict[str, Any]) -> list[str]:
     lines = [
         f"{COMMAND}, with `{f['model']}` and N = {f['limit']}. A split's utterances are drawn by hash of their "
-        "dialogue (MELD, whole ones) or name (RAVDESS), up to N. Predictions are the embedded bundle's, which was "
+        "names, up to N. Predictions are the embedded bundle's, which was "
         "trained on neither. The model is asked for one letter, in three wordings; its confidence is that letter's "
         "probability. Threshold, gate, decision and wording are tuned on development (MELD; nested there too, and "
         "the test split judged once with what was chosen, whether or not it helped) or nested over actors "

@@ -7,11 +7,11 @@ from collections.abc import Callable
 REPEATS = 5
 
 
-def median_seconds(call: Callable[[], object]) -> float:
-    """The median wall time of REPEATS runs."""
+def median_seconds(call: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """The median time of REPEATS runs: by the wall, or by `time.process_time`, whatever else is running."""
     times = []
     for _ in range(REPEATS):
-        at = time.perf_counter()
+        at = clock()
         call()
-        times.append(time.perf_counter() - at)
+        times.append(clock() - at)
     return statistics.median(times)

@@ -214,7 +214,7 @@ def test_transcriber_of_the_contributing_page_works(monkeypatch: pytest.MonkeyPa
     load = examples()[1]["load"]
     monkeypatch.setattr(EntryPoint, "load", lambda self: load)
     plugins = EntryPoints([EntryPoint("myengine", "my_package.myengine:load", "emojudge.transcribers")])
-    monkeypatch.setattr("emojudge.audio.transcribe.entry_points", lambda **_: plugins)
+    monkeypatch.setattr("emojudge.plugins.entry_points", lambda **_: plugins)
     transcriber = load_transcriber("myengine", language="en")
     assert transcriber is not None
     transcript = transcriber(np.full(8_000, 0.1, dtype=np.float32))

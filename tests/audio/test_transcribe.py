@@ -37,7 +37,7 @@ class Parrot:
 
 def plug_in(monkeypatch: pytest.MonkeyPatch, *plugins: tuple[str, str]) -> None:
     points = EntryPoints(EntryPoint(name, value, transcribe.PLUGINS) for name, value in plugins)
-    monkeypatch.setattr(transcribe, "entry_points", lambda group: points.select(group=group))
+    monkeypatch.setattr("emojudge.plugins.entry_points", points.select)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ class TestNames:
         with pytest.raises(TranscriptError) as caught:
             load_transcriber(spec)
         assert caught.value.found == repr(spec.partition(":")[0])
-        assert caught.value.expected == "one of moonshine, faster-whisper, parrot, auto, none"
+        assert caught.value.expected == "one of faster-whisper, moonshine, parrot, auto, none"
         assert caught.value.advice == advice
 
     def test_moonshine_is_english_and_takes_no_option(self) -> None:
@@ -93,13 +93,13 @@ class TestPlugins:
     def test_one_that_does_not_load_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         plug_in(monkeypatch, ("parrot", "no_such_module:Parrot"))
         with pytest.raises(
-            TranscriptError, match=r"'parrot': found ModuleNotFoundError.*no_such_module:Parrot"
+            TranscriptError, match=r"'parrot': found .*ModuleNotFoundError.*no_such_module:Parrot"
         ):
             load_transcriber("parrot")
 
     def test_two_of_one_name_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         plug_in(monkeypatch, ("parrot", "a:Parrot"), ("parrot", "b:Parrot"))
-        with pytest.raises(TranscriptError, match=r"several \(a:Parrot, b:Parrot\)"):
+        with pytest.raises(TranscriptError, match=r"several plug-ins \(a:Parrot, b:Parrot\)"):
             load_transcriber("parrot")
 
 

@@ -126,6 +126,19 @@ def test_other_scales_are_read_when_they_are_named(run: Run, tables: Path) -> No
     assert evaluate(run, "--scale", "1..0").exit_code == 2
 
 
+def test_attributes_alone_will_do(run: Run, tables: Path) -> None:
+    rows = "file,arousal,dominance,valence\na.wav,.6,.5,.7\nb.wav,.2,.4,.1\nc.wav,.3,.5,.4\n"
+    (tables / "p.csv").write_text(rows, encoding="utf-8")
+    options = ("--truth", "labels.csv", "--resamples", 200, "--scale", "0..1", "-f", "json")
+    result = run("evaluate", "p.csv", *options)
+    assert result.exit_code == 1  # d.wav has no row
+    found = json.loads(result.stdout)
+    assert (found["items"], found["rated"], found["emotions"]) == (0, 3, {})
+    assert found["attributes"]["valence"]["CCC"]["value"] > 0.9
+    assert found["power"] is None
+    assert "emotions, for slices" in run("evaluate", "p.csv", *options, "--slice", "speaker").stderr
+
+
 def test_options_that_do_not_go_together(run: Run, tables: Path) -> None:
     assert "expected --truth DIR beside it" in run("evaluate", "p.csv", "--corpus", "ravdess").stderr
     assert (

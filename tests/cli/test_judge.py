@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from emojudge.bundle.format import Bundle, write_manifest
+from emojudge.cli.judge_options import Said
 from emojudge.emotions import EMOTIONS
+from emojudge.judge.evidence import TURNS
 from emojudge.judge.settings import Settings
-from emojudge.records import Prediction
+from emojudge.records import Prediction, Transcript, Utterance
 
 Run = Callable[..., Any]
 TABLE = """name,pred,conf,text,label,other
@@ -85,6 +87,34 @@ def test_a_dry_run_leaves_nothing(run: Run, table: Path) -> None:
     assert "2 requests would be sent to echo" in result.stdout
     assert "Well, that is just great." in result.stdout
     assert not (table.parent / "emojudge-judge.sqlite").exists()
+
+
+def test_a_price_can_be_said(run: Run, table: Path) -> None:
+    pytest.importorskip("openai", reason="needs the extra 'judge'")
+    asked = ("judge", table, *COLUMNS, "--judge", "http://127.0.0.1:9/v1#theirs", "--dry-run")
+    assert "price not known" in run(*asked).stdout
+    assert "at most $" in run(*asked, "--price", "2,8", "--max-cost", "1").stdout
+    result = run(*asked, "--price", "two")
+    assert result.exit_code == 2
+    assert "--price 2.5,10" in result.stderr
+
+
+def test_turns_come_before_what_follows_them() -> None:
+    said = Said()
+
+    def before(position: float, text: str) -> list[str]:
+        words = Transcript(text=text, source="given")
+        turn = Utterance(id=text, transcript=words, speaker="Ann", recording="call", position=position)
+        prediction = Prediction.model_construct(id=text, transcript=None)
+        return [turn.text for turn in said.before(prediction, turn)]
+
+    assert before(0, "Hello?") == []
+    assert before(2, "I lost it.") == ["Hello?"]
+    assert before(1, "What is it?") == ["Hello?"]
+    assert before(3, " ") == ["Hello?", "What is it?", "I lost it."]
+    for position in range(4, 12):
+        assert len(before(position, "No.")) <= TURNS
+    assert said.before(Prediction.model_construct(id="x", transcript=None), None) == []
 
 
 def test_gate_and_threshold(run: Run, table: Path) -> None:

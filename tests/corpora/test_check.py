@@ -250,7 +250,7 @@ def test_what_cannot_be_checked(tmp_path: Path) -> None:
         check("msp_podcast", tmp_path / "nowhere")
     with pytest.raises(CorpusError, match="no consensus labels"):
         check("msp_podcast", tmp_path)
-    with pytest.raises(CorpusError, match="an unknown corpus"):
+    with pytest.raises(CorpusError, match="corpus: found 'msp-podcasts'"):
         check("msp-podcasts", tmp_path)
 
 

@@ -1,13 +1,12 @@
 """load_corpus: by name, with plug-ins, with errors that help."""
 
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-import emojudge.corpora
 from emojudge.corpora import ENTRY_POINTS, corpus_names, load_corpus
 from emojudge.errors import CorpusError
 from emojudge.records import Utterance
@@ -32,10 +31,7 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     points = [EntryPoint(name, f"their_corpora:{value}", ENTRY_POINTS) for name, value in objects.items()]
     points.append(EntryPoint("emodb", "their_corpora:load", ENTRY_POINTS))
 
-    def entry_points(group: str, name: str | None = None) -> list[EntryPoint]:
-        return [point for point in points if point.group == group and name in (None, point.name)]
-
-    monkeypatch.setattr(emojudge.corpora, "entry_points", entry_points)
+    monkeypatch.setattr("emojudge.plugins.entry_points", EntryPoints(points).select)
     return module
 
 
@@ -105,9 +101,9 @@ def test_plugin_does_not_take_over_a_name_of_ours(plugin: ModuleType, place):
     assert corpus_names().count("emodb") == 1
 
 
-@pytest.mark.parametrize("name", ["broken", "number"])
-def test_plugin_that_does_not_load(name: str, plugin: ModuleType, tmp_path: Path):
-    with pytest.raises(CorpusError, match=f"{name}: found a plug-in that fails"):
+@pytest.mark.parametrize(("name", "words"), [("broken", "fails with"), ("number", "is 3")])
+def test_plugin_that_does_not_load(name: str, words: str, plugin: ModuleType, tmp_path: Path):
+    with pytest.raises(CorpusError, match=f"corpus '{name}': found a plug-in that {words}"):
         load_corpus(name, tmp_path)
 
 

@@ -164,6 +164,16 @@ def test_worst_slices_come_first_and_numbers_become_bins(files: tuple[Path, Path
     assert sexes["m"].accuracy == pytest.approx(np.mean(men[0] == men[1]))
 
 
+def test_one_speakers_slice_is_as_unsure_as_its_items(files: tuple[Path, Path]) -> None:
+    """Twelve utterances: neither an interval of no width, nor one of resamples without the speaker."""
+    truth, system = load(*files)
+    found = slices(truth, system, ["speaker"], FEW)
+    assert {each.speakers for each in found} == {1}
+    for each in found:
+        assert 0.05 < each.figure.high - each.figure.low < 0.9
+        assert 0.04 < each.figure.error < 0.3
+
+
 def test_a_column_that_is_not_there_names_those_that_are(files: tuple[Path, Path]) -> None:
     truth, system = load(*files)
     with pytest.raises(PredictionsError, match=r"no such column; expected one of speaker, .*sex"):

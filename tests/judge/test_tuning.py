@@ -90,6 +90,16 @@ def test_a_judge_that_guesses_is_switched_off(model: Any, evidence: Make) -> Non
     assert Settings.model_validate_json(report.settings.model_dump_json()) == report.settings
 
 
+def test_what_cannot_be_tuned_is_not_asked(model: Any, evidence: Make) -> None:
+    asked = model(knowing(0.8))
+    items = [replace(item, group=f"speaker {n % 4}") for n, item in enumerate(dataset(evidence, 80))]
+    with pytest.raises(JudgeError, match="4 groups; expected at least 5"):
+        tune_judges(items, [emojudge.Judge(asked)])
+    with pytest.raises(JudgeError, match="found 19 labelled utterances; expected at least 20"):
+        tune_judges(items[:19], [emojudge.Judge(asked)])
+    assert asked.asked == []
+
+
 def test_wordings_are_compared(model: Any, evidence: Make) -> None:
     asked = model(knowing(0.8))
     judges = [emojudge.Judge(asked, prompt=name) for name in ("default", "second", "third")]

@@ -4,11 +4,10 @@ A plug-in offers an entry point in the group `emojudge.transcribers`: a function
 colon in `name:option` (or None) and the language (or None), and returns a Transcriber.
 """
 
-import difflib
 import importlib
 import logging
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
@@ -17,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from emojudge import plugins
 from emojudge.errors import EmojudgeError, MissingExtraError, TranscriptError
 from emojudge.records import Segment, Transcript
 
@@ -79,7 +79,8 @@ def load_transcriber(spec: str | None = None, *, language: str | None = None) ->
     if spec is None or spec == "auto":
         return _first_that_works(language)
     name, _, option = spec.partition(":")
-    return _engine(name)(option or None, language)
+    load = plugins.find(PLUGINS, _ENGINES, name, TranscriptError, more=("auto", "none"))
+    return load(option or None, language)
 
 
 def _first_that_works(language: str | None) -> Transcriber | None:
@@ -89,35 +90,6 @@ def _first_that_works(language: str | None) -> Transcriber | None:
         except EmojudgeError as error:
             log.info("not used for transcription: %s", error)
     return None
-
-
-def _engine(name: str) -> Callable[[str | None, str | None], Transcriber]:
-    """What loads the engine of this name: one of ours, else a plug-in."""
-    if name in _ENGINES:
-        return _ENGINES[name]
-    plugins = entry_points(group=PLUGINS)
-    found = list(plugins.select(name=name))
-    if not found:
-        known = [*_ENGINES, *sorted(plugins.names), "auto", "none"]
-        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-        raise TranscriptError(
-            "transcriber",
-            found=repr(name),
-            expected=f"one of {', '.join(known)}",
-            advice=f"Did you mean {near[0]!r}?" if near else "",
-        )
-    if len(found) > 1:
-        packages = ", ".join(sorted(plugin.value for plugin in found))
-        raise TranscriptError(f"transcriber {name!r}", found=f"several ({packages})", expected="one")
-    try:
-        load: Callable[[str | None, str | None], Transcriber] = found[0].load()
-    except Exception as error:  # a plug-in's module may fail in any way
-        raise TranscriptError(
-            f"transcriber {name!r}",
-            found=f"{type(error).__name__}: {error}",
-            expected=f"{found[0].value} to load",
-        ) from error
-    return load
 
 
 def _imported(module: str) -> ModuleType:

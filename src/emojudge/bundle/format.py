@@ -15,6 +15,7 @@ from emojudge.records import Record
 
 FORMAT = 1
 MANIFEST = "bundle.json"
+PROSODY = "prosody.json"  # what is a low or a high voice, see judge.bins; not every bundle has it
 
 
 Temperature = Annotated[float, Field(gt=0)]

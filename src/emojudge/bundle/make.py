@@ -13,6 +13,7 @@ from emojudge.audio.windows import SHORTEST
 from emojudge.bundle.export import export_acoustic, export_linguistic
 from emojudge.bundle.format import (
     FORMAT,
+    PROSODY,
     AcousticPart,
     Bundle,
     Fusion,
@@ -42,7 +43,7 @@ def make_bundle(
     Args:
         acoustic: the model and its part of the manifest.
         linguistic: the model, its part of the manifest, and its `tokenizer.json`; or another bundle, whose
-            model of the words is taken over as it is.
+            model of the words is taken over as it is, and its bins of the voice if it has any.
         small: float16 weights for audio, 8-bit ones for text.
         card: the model card, `README.md`.
     """
@@ -56,7 +57,7 @@ def make_bundle(
     text: LinguisticPart | None = None
     if isinstance(linguistic, Bundle):
         text = linguistic.manifest.text
-        for file in ("linguistic.onnx", "tokenizer.json"):
+        for file in {"linguistic.onnx", "tokenizer.json", PROSODY} & linguistic.manifest.hashes.keys():
             shutil.copyfile(linguistic.file(file), temporary / file)
     elif linguistic:
         model, text, tokenizer = linguistic

@@ -58,7 +58,8 @@ def make(
     text: Annotated[
         Path | None,
         typer.Option(
-            metavar="RUN", help="The run folder of the words' model, or a bundle, to take over its own."
+            metavar="RUN",
+            help="The run folder of the words' model, or a bundle, to take over its own and its bins.",
         ),
     ] = None,
     stranger: Annotated[

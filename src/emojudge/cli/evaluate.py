@@ -116,9 +116,12 @@ def run(
     settings = Settings(resamples, level, seed, "bca" if method == "bca" else "percentile", _classes(classes))
     labels = _labels(predictions, truth, corpus, mapping(truth_columns), mapping(columns))
     made = make_truth(labels.values())
-    table = Predictions(predictions, mapping(columns), _scale(scale))
+    table, *tables = (
+        Predictions(path, mapping(columns), _scale(scale), attributes_alone=True)
+        for path in (predictions, *(against or []))
+    )
     system = align(table, labels, made, verdicts=not recogniser)
-    others = [align(Predictions(o, mapping(columns), _scale(scale)), labels, made) for o in against or []]
+    others = [align(other, labels, made) for other in tables]
     if has_verdicts(system) and not recogniser:
         others.insert(0, align(table, labels, made, verdicts=False).named(f"{system.name} before the judge"))
     result: Evaluated = evaluated(

@@ -20,7 +20,7 @@ ADDS = {  # by extra; a test holds this against the package's metadata
     "openvino": COMING + "faster prediction on Intel processors",
     "paper": "tracks the pitch by librosa, as the paper did",
     "parquet": "reads tables in Parquet",
-    "redact": "masks names in what is sent to a language model",
+    "redact": "masks names in what is sent to a language model; spaCy, where it is installed, finds more",
     "report": "draws the figures of an evaluation's page",
     "serve": COMING + "an HTTP service and web page",
     "stress": "tests a bundle with changed recordings: is it right, fair and robust?",

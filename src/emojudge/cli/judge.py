@@ -79,6 +79,8 @@ def run(
     labels: Labels = None,
     ledger: o.LedgerPath = None,
     max_cost: o.MaxCost = None,
+    price: o.PriceOption = None,
+    concurrency: o.Concurrency = None,
     dry_run: o.DryRun = False,
     redact: o.Redact = False,
     batch: o.Batch = False,
@@ -99,7 +101,7 @@ def run(
     table = Predictions(predictions, mapping(columns))
     asked = o.Asked(
         *(judge, settings, prompt, threshold, gate, confidence, samples, examples, ledger),
-        *(max_cost, dry_run, redact, batch),
+        *(max_cost, dry_run, redact, batch, price, concurrency),
     )
     asking = o.make_judge(asked)
     rows: Iterable[Row] = table
@@ -195,6 +197,8 @@ def tune(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     ledger: o.LedgerPath = None,
     max_cost: o.MaxCost = None,
+    price: o.PriceOption = None,
+    concurrency: o.Concurrency = None,
     dry_run: o.DryRun = False,
     redact: o.Redact = False,
     batch: o.Batch = False,
@@ -217,7 +221,8 @@ def tune(
     rows = list(Predictions(predictions, mapping(columns)))
     items = labelled(rows, read_labels(labels), evidence_of_rows(rows, not no_audio))
     asked = o.Asked(
-        *(None, None, None, None, None, None, samples, examples, ledger, max_cost, dry_run, redact, batch)
+        *(None, None, None, None, None, None, samples, examples, ledger),
+        *(max_cost, dry_run, redact, batch, price, concurrency),
     )
     judges = make_judges(asked, judge, prompt, confidence, task)
     if dry_run:

@@ -1,8 +1,10 @@
 """What the verbs that ask a judge have in common: their options, and the judge that these stand for."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -15,8 +17,10 @@ from emojudge.cli.messages import count, say
 if TYPE_CHECKING:
     from emojudge.bundle.format import Bundle
     from emojudge.judge.evidence import Unheard
+    from emojudge.judge.exchange import Provider
     from emojudge.judge.judging import Judge, Plan
     from emojudge.judge.prompt import Example
+    from emojudge.judge.providers.capabilities import Price
     from emojudge.records import Evidence, Failure, Prediction, Turn, Utterance
 
 LEDGER = Path("emojudge-judge.sqlite")  # where nothing else is said: in the folder one works in, to be seen
@@ -83,6 +87,18 @@ LedgerPath = Annotated[
     ),
 ]
 MaxCost = Annotated[float | None, typer.Option(min=0, metavar="DOLLARS", help="Spend no more than this.")]
+PriceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--price",
+        metavar="IN,OUT",
+        help="US dollars for a million tokens of prompts and of answers, where the table has none.",
+    ),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(min=1, max=256, help="Requests under way at once; by default what suits the model."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Send nothing; say what would be sent and its cost.")]
 Redact = Annotated[bool, typer.Option("--redact", help="Mask names, numbers and addresses in what is sent.")]
 Batch = Annotated[bool, typer.Option("--batch", help="By the Batch API: half the price, within a day.")]
@@ -105,10 +121,15 @@ class Asked:
     dry_run: bool = False
     redact: bool = False
     batch: bool = False
+    price: str | None = None
+    concurrency: int | None = None
 
 
-def make_judge(asked: Asked, bundle: "Bundle | None" = None) -> "Judge":
-    """The judge that the options stand for; without settings of their own, a bundle's `judge.json` counts."""
+def make_judge(asked: Asked, bundle: "Bundle | None" = None, provider: "Provider | None" = None) -> "Judge":
+    """The judge that the options stand for; without settings of their own, a bundle's `judge.json` counts.
+
+    `provider` is the language model where it is loaded already.
+    """
     from emojudge.errors import JudgeError
     from emojudge.judge.judging import Judge
     from emojudge.judge.settings import NAME, Settings
@@ -131,7 +152,7 @@ def make_judge(asked: Asked, bundle: "Bundle | None" = None) -> "Judge":
         None if asked.dry_run and asked.ledger is None and not LEDGER.exists() else asked.ledger or LEDGER
     )
     return Judge(
-        asked.name,
+        provider or _loaded(asked.name, asked),
         threshold=asked.threshold,
         gate=asked.gate,
         prompt=asked.prompt,
@@ -144,6 +165,36 @@ def make_judge(asked: Asked, bundle: "Bundle | None" = None) -> "Judge":
         redact=asked.redact,
         batch=asked.batch,
     )
+
+
+def _loaded(name: str, asked: Asked) -> "Provider":
+    from emojudge.judge.providers import Settings, load_provider
+
+    price = None if asked.price is None else _price(asked.price)
+    return load_provider(name, Settings(price=price, concurrency=asked.concurrency))
+
+
+def _price(text: str) -> "Price":
+    """A price that holds today.
+
+    >>> _price("2.5,10").dollars(1_000_000, 100_000)
+    3.5
+    """
+    from emojudge.errors import JudgeError
+    from emojudge.judge.providers.capabilities import Price
+
+    try:
+        prompt, completion = (float(part) for part in text.split(","))
+        if not (0 <= prompt < math.inf and 0 <= completion < math.inf):
+            raise ValueError
+    except ValueError:
+        raise JudgeError(
+            "--price",
+            found=repr(text),
+            expected="two numbers, of US dollars for a million tokens",
+            advice="Such as: --price 2.5,10",
+        ) from None
+    return Price(prompt, completion, date.today())
 
 
 def read_examples(path: Path) -> "list[Example]":

@@ -31,13 +31,14 @@ def make_judges(
     wordings = prompts or PARAPHRASES["attributes" if task == "attributes" else "emotion"]
     judges: list[Judge] = []
     for name in names:
+        provider = None  # one in memory, with one set of connections, for all wordings
         for confidence in confidences or (Confidence.STATED,):
             for wording in wordings:
-                judge = make_judge(replace(asked, name=name, prompt=wording, confidence=confidence))
+                options = replace(asked, name=name, prompt=wording, confidence=confidence)
+                judge = make_judge(options, provider=provider)
+                provider = judge.provider
                 if judges:
                     judge.ledger, judge.spending = judges[0].ledger, judges[0].spending
-                    if judges[-1].provider.name == judge.provider.name:
-                        judge.provider = judges[-1].provider  # one model in memory, one set of connections
                 judges.append(judge)
     return judges
 

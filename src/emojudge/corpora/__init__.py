@@ -1,13 +1,12 @@
 """Emotion corpora as lists of utterances: readers by name, ours and those of other packages."""
 
-import difflib
 import inspect
 from collections import Counter
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from emojudge import plugins
 from emojudge.corpora import (
     crema_d,
     emobank,
@@ -53,7 +52,7 @@ def corpus_names() -> list[str]:
     >>> "emodb" in corpus_names()
     True
     """
-    return sorted({*_READERS, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+    return plugins.names(ENTRY_POINTS, _READERS)
 
 
 def load_corpus(name: str, folder: Path | str, **options: Any) -> list[Utterance]:
@@ -71,7 +70,8 @@ def load_corpus(name: str, folder: Path | str, **options: Any) -> list[Utterance
     Raises:
         CorpusError: an unknown name or option, or a copy that is not as its release has it.
     """
-    reader = _reader(name)
+    advice = "Use 'table' for a CSV, TSV, JSONL or Parquet file of your own."
+    reader = plugins.find(ENTRY_POINTS, _READERS, name, CorpusError, advice=advice)
     try:
         inspect.signature(reader).bind(Path(folder), **options)
     except TypeError as error:
@@ -87,27 +87,6 @@ def load_corpus(name: str, folder: Path | str, **options: Any) -> list[Utterance
         raise CorpusError(folder, found="no utterance", expected=f"the corpus {name!r}")
     _refuse_duplicates(folder, utterances)
     return utterances
-
-
-def _reader(name: str) -> Reader:
-    if name in _READERS:
-        return _READERS[name]
-    for point in entry_points(group=ENTRY_POINTS, name=name):
-        try:
-            loaded: Reader = point.load()
-            inspect.signature(loaded)
-        except Exception as error:  # a plug-in may fail in any way while it is imported
-            raise CorpusError(
-                name, found=f"a plug-in that fails with {error!r}", expected=f"{point.value} to load"
-            ) from error
-        return loaded
-    near = difflib.get_close_matches(name, corpus_names(), n=1)
-    advice = (
-        f"Did you mean {near[0]!r}?"
-        if near
-        else "Use 'table' for a CSV, TSV, JSONL or Parquet file of your own."
-    )
-    raise CorpusError(name, found="an unknown corpus", expected=", ".join(corpus_names()), advice=advice)
 
 
 def _refuse_duplicates(folder: Path | str, utterances: list[Utterance]) -> None:

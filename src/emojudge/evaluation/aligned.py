@@ -120,7 +120,7 @@ def align(table: Predictions, labels: Mapping[str, Label], truth: Truth, *, verd
             twice.append(row.id)
         else:
             rows[position[label.id]] = row
-            if row.prediction is None:
+            if row.error is not None:
                 failed.append(f"{row.id} ({row.error})")
     _refuse(table, rows, all_ids, twice, failed, list(truth.ids))
     missing = [name for name, row in zip(truth.ids, rows, strict=True) if row is None]
@@ -172,6 +172,8 @@ def _arrays(name: str, rows: Sequence[Row | None], verdicts: bool, notes: Sequen
     cells: list[Mapping[str, Any]] = []
     for index, row in enumerate(rows):
         cells.append(row.cells if row else {})
+        if row is not None and row.attributes is not None:
+            attributes[index] = _numbers(row.attributes)
         if row is None or row.prediction is None:
             continue
         p = row.prediction

@@ -4,7 +4,6 @@ import base64
 import csv
 import html
 import io
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from emojudge.evaluation.corrections import Case, corrections, instructive
 from emojudge.evaluation.plots import encoded, plots
 from emojudge.evaluation.report import Evaluated
 from emojudge.evaluation.tables import Table, tables
+from emojudge.files import whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -188,6 +188,5 @@ def _safe(text: str) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    with whole(path) as temporary:
+        temporary.write_bytes(content)

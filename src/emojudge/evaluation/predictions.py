@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -61,6 +61,7 @@ class Row:
     utterance: Utterance | None = None
     error: str | None = None
     has_scores: bool = True
+    attributes: Attributes | None = None  # of a row that has nothing else
 
 
 @dataclass
@@ -75,6 +76,7 @@ class Predictions:
         path: the table.
         columns: our name → the table's, for columns with other names.
         scale: of the table's attributes, which become 1..7.
+        attributes_alone: rows with attributes and without an emotion are none that failed.
 
     Raises:
         PredictionsError: no such file, a mapping for an unknown name, or no column of emotions.
@@ -83,6 +85,7 @@ class Predictions:
     path: Path
     columns: Mapping[str, str] = field(default_factory=dict)
     scale: tuple[float, float] = (SCALE_MIN, SCALE_MAX)
+    attributes_alone: bool = False
 
     def __post_init__(self) -> None:
         if self.path.suffix.lower() not in SUFFIXES or not self.path.is_file():
@@ -131,7 +134,8 @@ class Predictions:
             present = [by_lower[default] for default in defaults if default in by_lower]
             if present:
                 names.setdefault(name, present[0])
-        if "emotion" not in names and "error" not in header:
+        rated = self.attributes_alone and all(name in names for name in ATTRIBUTES)
+        if "emotion" not in names and "error" not in header and not rated:
             raise PredictionsError(
                 self.path,
                 found=f"the columns {', '.join(header)}",
@@ -169,12 +173,14 @@ class Predictions:
         where = f"{self.path}:{line}"
         text = {ours: _text(cells.get(theirs)) for ours, theirs in names.items()}
         emotion = parse_emotion(text.get("emotion", ""))
+        attributes = _attributes(where, text, self.scale)
+        if attributes and self.attributes_alone and not text.get("emotion"):
+            return Row(line, cells, name, attributes=attributes)
         if emotion is None:
             found = f"the emotion {text.get('emotion', '')!r}"
             raise PredictionsError(where, found=found, expected=f"one of {', '.join(EMOTIONS)}")
         by_kind = {kind: _scores(where, cells, columns.get(kind, {})) for kind in _KINDS}
         scores = by_kind[""] or _from_one(where, emotion, text.get("score", ""))
-        attributes = _attributes(where, text, self.scale)
         transcript = None
         if text.get("transcript"):
             source = _text(cells.get("transcript_source")) or self.path.name
@@ -290,12 +296,9 @@ def _text(value: Any) -> str:
 
 def _renamed(row: Row, name: str) -> Row:
     update = {"id": name}
-    return Row(
-        row.line,
-        row.cells,
-        name,
-        row.prediction and row.prediction.model_copy(update=update),
-        row.utterance and row.utterance.model_copy(update=update),
-        row.error,
-        row.has_scores,
+    return replace(
+        row,
+        id=name,
+        prediction=row.prediction and row.prediction.model_copy(update=update),
+        utterance=row.utterance and row.utterance.model_copy(update=update),
     )

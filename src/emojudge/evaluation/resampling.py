@@ -23,9 +23,9 @@ def group_sums(terms: NDArray[np.float64], groups: Sequence[object] | None) -> S
     if len(groups) != len(terms):
         raise ValueError(f"{len(groups)} groups for {len(terms)} items")
     index = group_index(groups)
-    sums = np.zeros((index.max() + 1, terms.shape[1]))
-    np.add.at(sums, index, terms)
-    return sums
+    order = np.argsort(index, kind="stable")  # every number from 0 to the largest is there
+    starts = np.searchsorted(index[order], np.arange(index.max() + 1))
+    return np.asarray(np.add.reduceat(terms[order], starts, axis=0))
 
 
 def group_index(groups: Sequence[object]) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ from emojudge.evaluation.votes import agreement
 
 MOST = 60  # values of a column; more are no slices but a list of items
 LEAST = 8  # items of a slice, under which its figure says nothing
+FEW = 5  # speakers of a slice, under which its items are drawn: one speaker says nothing of others
 BINS = 4  # of a column of many numbers, with about equally many items each
 
 Values = Sequence[str | float | None]
@@ -26,7 +27,11 @@ Values = Sequence[str | float | None]
 
 @dataclass(frozen=True)
 class Slice:
-    """The items with one value of a column, against all others."""
+    """The items with one value of a column, against all others.
+
+    Intervals are over speakers; of a slice with fewer than FEW of them over its items: how sure the figure is
+    for these speakers, not for others.
+    """
 
     column: str
     value: str
@@ -96,24 +101,29 @@ def _slice(
     terms = figure.terms(truth.emotion[rows], system.emotion[rows])
     groups = truth.groups
     drawn_by = None if groups is None else [groups[i] for i in rows]
+    own_groups = [g for g, i in zip(drawn_by or [], inside, strict=False) if i]
+    speakers = None if drawn_by is None else len(set(own_groups))
+    if speakers is not None and speakers < FEW:
+        drawn_by = None
     # One draw gives both sides, so that a speaker who is on both is on both in every resample.
     both = group_sums(np.hstack([terms * inside[:, None], terms * ~inside[:, None]]), drawn_by)
     width = terms.shape[1]
     drawn = resampled(both, settings.resamples, settings.seed)
+    # A resample without anybody of the slice, or of the others, says nothing about the gap.
+    drawn = drawn[(drawn[:, :width].sum(axis=1) > 0) & (drawn[:, width:].sum(axis=1) > 0)]
     here, elsewhere = figure.value(drawn[:, :width]), figure.value(drawn[:, width:])
     total = both.sum(axis=0)
     own, other = float(figure.value(total[:width])), float(figure.value(total[width:]))
     gaps = here - elsewhere
-    speakers = None if drawn_by is None else {g for g, i in zip(drawn_by, inside, strict=True) if i}
-    count = len(speakers) if speakers is not None else int(inside.sum())
+    count = int(inside.sum()) if drawn_by is None or speakers is None else speakers
     below, above = np.sum(gaps <= 0) + 1, np.sum(gaps >= 0) + 1
-    p = min(1.0, 2 * min(below, above) / (settings.resamples + 1))
+    p = min(1.0, 2 * min(below, above) / (len(gaps) + 1))
     level = settings.level
     return Slice(
         column,
         value,
         int(inside.sum()),
-        None if speakers is None else len(speakers),
+        speakers,
         Interval(own, *percentile_interval(here, count, level), level, float(here.std())),
         float(np.mean(truth.emotion[rows][inside] == system.emotion[rows][inside])),
         Interval(own - other, *percentile_interval(gaps, count, level), level, float(gaps.std())),

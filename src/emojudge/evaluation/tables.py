@@ -139,5 +139,6 @@ def _slices(found: Evaluated) -> Table:
         "Slices, the worst first",
         ("column", "value", "items", "speakers", "UAR", "accuracy", "gap to the rest", "p (Holm)"),
         rows,
-        "UAR over the emotions that occur in the slice. Slices with few speakers have gaps that say little.",
+        "UAR over the emotions that occur in the slice. Of fewer than five speakers, utterances are drawn:"
+        " such intervals are about these speakers, not about others like them.",
     )

@@ -9,8 +9,9 @@ from typing import Self
 
 from emojudge.judge.exchange import Answer, Provider, Request, Usage
 from emojudge.judge.ledger import Ledger
-from emojudge.judge.providers.pool import HOPELESS
+from emojudge.judge.providers.chat import failure
 
+HOPELESS = frozenset({"401", "402", "403"})  # HTTP statuses after which nobody else need be asked
 IN_A_ROW = 20  # errors one after the other, after which no more is asked
 
 Estimate = Callable[[Request], float | None]  # US dollars at most; None: nobody knows
@@ -90,7 +91,10 @@ class Asking:
 
     def _ask(self, request: Request, reserved: float) -> Answer:
         """Ask, and write the answer down before anything else happens."""
-        answer = self.provider.ask(request)
+        try:
+            answer = self.provider.ask(request)
+        except Exception as error:  # a plug-in's fault must not lose the others' answers
+            answer = failure(request.key, f"{self.provider.name} failed: {error!r}", transient=True)
         cost = self._price(answer.usage)
         about = {"provider": self.provider.name, "model": self.provider.model, "prompt": self._prompt}
         self.ledger.keep(request, answer, cost, **about)

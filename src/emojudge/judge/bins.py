@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from emojudge.audio.decode import decode
 from emojudge.audio.prosody import MIN_SECONDS, Voice, measure_voice
-from emojudge.bundle.format import Bundle, write_manifest
+from emojudge.bundle.format import PROSODY, Bundle, write_manifest
 from emojudge.errors import BundleError, EmojudgeError
 from emojudge.files import write_whole
 from emojudge.records import Bin, Failure, Measure, Record, Utterance
@@ -19,7 +19,6 @@ QUANTILES = (0.1, 0.25, 0.75, 0.9)  # SpeechCueLLM (arXiv:2407.21315), five clas
 LABELS: tuple[Bin, ...] = get_args(Bin)
 SPEAKER_CLIPS = 30  # a speaker's own quantiles need as many clips: a tenth of them are three
 GROUP_CLIPS = 100  # the same for a gender
-FILE = "prosody.json"  # in a bundle
 UNBINNED = frozenset({"duration", "pitch_low", "pitch_high", "pauses"})  # others say it, or the length does
 OF_SPEECH = frozenset({"speaking_rate", "articulation_rate", "pause_share"})  # laughter has none of these
 
@@ -180,12 +179,12 @@ def bins_of(bundle: Bundle) -> Bins | None:
     Raises:
         BundleError: its `prosody.json` does not hold bins.
     """
-    return Bins.read(bundle.file(FILE)) if FILE in bundle.manifest.hashes else None
+    return Bins.read(bundle.file(PROSODY)) if PROSODY in bundle.manifest.hashes else None
 
 
 def add_bins(bundle: Bundle, bins: Bins) -> Bundle:
     """Put bins into a bundle's folder, and their hash into its manifest."""
-    bins.write(bundle.folder / FILE)
+    bins.write(bundle.folder / PROSODY)
     write_manifest(bundle.folder, bundle.manifest)
     return Bundle.open(bundle.folder)
 

@@ -99,9 +99,7 @@ def tune(
         JudgeError: too few items or groups.
         MissingExtraError: scikit-learn is not installed.
     """
-    if not candidates or len(evidences) < 4 * folds:
-        found = f"{len(evidences)} labelled utterances"
-        raise JudgeError("tuning", found=found, expected=f"at least {4 * folds}, for {folds} folds")
+    check_division(candidates[0].outcomes.truth, groups, folds, seed)
     search = _Search(evidences, candidates, gates, groups, folds, seed)
     everything = np.arange(len(evidences))
     first = candidates[0].outcomes
@@ -115,6 +113,25 @@ def tune(
         first.figure, first.truth, first.before, after, groups=groups, resamples=resamples, seed=seed
     )
     return Tuning(search.final(search.choose(everything)), after, sent, difference, tuple(chosen))
+
+
+def check_division(truth: NDArray[Any], groups: Sequence[str] | None, folds: int, seed: int = 0) -> None:
+    """Check that items with these labels `(items, ...)` can be divided twice: before any answer is paid for.
+
+    Raises:
+        JudgeError: too few items or groups.
+        MissingExtraError: scikit-learn is not installed.
+    """
+    if len(truth) < 4 * folds:
+        found = f"{len(truth)} labelled utterances"
+        raise JudgeError("tuning", found=found, expected=f"at least {4 * folds}, for {folds} folds")
+    numbers = _numbers(groups)
+    for train, _ in divide(truth, numbers, folds, seed):
+        divide(truth[train], None if numbers is None else numbers[train], folds, seed)
+
+
+def _numbers(groups: Sequence[str] | None) -> NDArray[np.int64] | None:
+    return None if groups is None else np.unique(np.array(groups), return_inverse=True)[1]
 
 
 class _Search:
@@ -133,7 +150,7 @@ class _Search:
         self.scores = np.stack([scores_of(evidence) for evidence in evidences])
         self.conflicts = np.array([bool(evidence.conflict) for evidence in evidences])
         self.gates = [gate for gate in gates if gate.kind != "conflict" or self.conflicts.any()]
-        self.groups = None if groups is None else np.unique(np.array(groups), return_inverse=True)[1]
+        self.groups = _numbers(groups)
         self.folds = folds
         self.seed = seed
 

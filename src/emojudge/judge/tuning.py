@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from emojudge.emotions import Emotion
+from emojudge.emotions import ATTRIBUTES, EMOTIONS, Emotion
 from emojudge.errors import JudgeError
 from emojudge.judge import figures as f
 from emojudge.judge.answer import Reading
@@ -14,7 +14,7 @@ from emojudge.judge.gate import Gate
 from emojudge.judge.judging import Judge
 from emojudge.judge.outcomes import Emotions, Outcomes, Ratings, step_counts
 from emojudge.judge.settings import Settings
-from emojudge.judge.tune import GATES, Candidate, Tuning, tune
+from emojudge.judge.tune import GATES, Candidate, Tuning, check_division, tune
 from emojudge.records import Attributes, Evidence
 
 Progress = Callable[[int], None]  # answers more
@@ -58,7 +58,8 @@ def tune_judges(
         progress: called with the number of new answers.
 
     Raises:
-        JudgeError: too few labelled utterances, several tasks, or an utterance that is an example.
+        JudgeError: too few labelled utterances or groups of them, or several tasks, before anything is asked;
+            an utterance that is an example.
     """
     tasks = {judge.prompt.task for judge in judges}
     if len(tasks) != 1:
@@ -71,6 +72,9 @@ def tune_judges(
         used = [item for item in used if item.evidence.attributes is not None]
     evidences = [item.evidence for item in used]
     groups = [item.group or "" for item in used] if all(item.group for item in used) and used else None
+    indices = np.array([EMOTIONS.index(item.emotion) for item in used if item.emotion], dtype=int)
+    truth = indices if emotional else np.zeros((len(used), len(ATTRIBUTES)))
+    check_division(truth, groups, folds, seed)
     candidates, costs = [], []
     for judge in judges:
         readings = _asked(judge, evidences, progress)

@@ -18,8 +18,6 @@ from emojudge.judge.providers import Settings, load_provider
 from emojudge.judge.providers import get as getting
 from emojudge.judge.providers.get import MODELS, Source, get_model
 from emojudge.judge.providers.local import Local
-from emojudge.judge.providers.pool import ask_all
-from emojudge.judge.providers.store import SqliteStore
 
 from .serving import SCHEMA, make_request
 
@@ -155,9 +153,10 @@ def test_a_model_in_this_process(local: Local) -> None:
 
 
 @pytest.mark.slow
-def test_several_at_once_in_this_process(local: Local, tmp_path: Path) -> None:
+def test_several_at_once_in_this_process(local: Local) -> None:
     requests = [make_request(str(i), f"I have {i} apples.", seed=i, max_tokens=5) for i in range(6)]
-    answers = ask_all(local, requests, SqliteStore(tmp_path / "s"))
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(local.ask, requests))
     assert [(answer.key, answer.error, len(answer.texts)) for answer in answers] == [
         (str(i), None, 1) for i in range(6)
     ]

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from emojudge.errors import ProviderError
+from emojudge.judge.ledger import Ledger
 from emojudge.judge.providers import Settings, load_provider
 from emojudge.judge.providers.openai import LONGEST_BODY, Chat
-from emojudge.judge.providers.pool import ask_all
-from emojudge.judge.providers.store import SqliteStore
 
 from .serving import Reply, Seen, Server, completion, make_request
 
@@ -349,10 +348,19 @@ def test_keys_are_shown_nowhere(
     server.answer = lambda seen: Reply(said, 401)
     with pytest.raises(ProviderError) as caught:
         load_provider(server.url, Settings(retries=0))
-    store = SqliteStore(tmp_path / "store")
-    ask_all(provider, [make_request("a"), make_request("b")], store)
-    store.close()
+    with Ledger(tmp_path / "ledger") as ledger:
+        for request in (make_request("a"), make_request("b")):
+            ledger.keep(request, provider.ask(request), None, provider="p", model="m", prompt="h")
     shown += [str(caught.value), repr(caught.value), caplog.text]
     shown += [file.read_bytes().decode("latin-1") for file in tmp_path.iterdir()]
     assert len(shown) > 11
     assert [text for text in shown if KEY in text] == []
+
+
+def test_a_server_is_asked_as_much_at_once_as_allowed(server: Server) -> None:
+    server.meet(4)
+    provider = client(server, concurrency=4)
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(provider.ask, [make_request(str(i)) for i in range(16)]))
+    assert all(answer.texts == ("H",) for answer in answers)
+    assert server.most_at_once == 4

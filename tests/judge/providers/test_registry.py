@@ -27,9 +27,8 @@ class Theirs:
 
 
 def plug(monkeypatch: pytest.MonkeyPatch, name: str, value: str = "theirs:load") -> None:
-    plugins = EntryPoints([EntryPoint(name, value, "emojudge.providers")])
-    select = lambda name=None, **_: plugins.select(name=name) if name else plugins  # noqa: E731
-    monkeypatch.setattr("emojudge.judge.providers.entry_points", select)
+    points = EntryPoints([EntryPoint(name, value, "emojudge.providers")])
+    monkeypatch.setattr("emojudge.plugins.entry_points", points.select)
 
 
 def test_providers_of_other_packages_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

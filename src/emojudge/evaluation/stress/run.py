@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,7 @@ from emojudge.evaluation.stress.conditions import Condition, Samples, conditions
 from emojudge.evaluation.stress.correctness import correctness
 from emojudge.evaluation.stress.fairness import PITCH, SEX, equal_odds, languages, pitch_groups
 from emojudge.evaluation.stress.speech import sentiment, synthesise
+from emojudge.files import whole
 from emojudge.records import Utterance
 
 PITCH_CLIPS = 6  # recordings of a speaker whose pitch is measured
@@ -147,15 +147,9 @@ class _Listener:
 
         heard = hear(self.predict, utterances, done)
         if path is not None:
-            partial = path.with_name(path.name + ".partial")
-            with partial.open("wb") as file:
-                np.savez(
-                    file,
-                    scores=heard.scores,
-                    attributes=heard.attributes,
-                    failed=np.array(heard.failed, dtype=np.str_),
-                )
-            os.replace(partial, path)
+            with whole(path) as temporary, temporary.open("wb") as file:
+                failed = np.array(heard.failed, dtype=np.str_)
+                np.savez(file, scores=heard.scores, attributes=heard.attributes, failed=failed)
         return heard
 
     def known(self, what: str, utterances: Sequence[Utterance]) -> bool:

@@ -10,11 +10,10 @@ Another package adds a provider by an entry point in the group `emojudge.provide
 ours cannot be taken over.
 """
 
-import difflib
 import re
 from collections.abc import Callable
-from importlib.metadata import entry_points
 
+from emojudge import plugins
 from emojudge.errors import ProviderError
 from emojudge.judge.exchange import Provider
 from emojudge.judge.providers.echo import load_echo
@@ -42,7 +41,7 @@ def provider_names() -> list[str]:
     >>> "openai" in provider_names()
     True
     """
-    return sorted({*_LOADERS, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+    return plugins.names(ENTRY_POINTS, _LOADERS)
 
 
 def load_provider(name: str, settings: Settings | None = None) -> Provider:
@@ -61,22 +60,5 @@ def load_provider(name: str, settings: Settings | None = None) -> Provider:
     word, option = re.fullmatch(r"([^:/]*)[:/]?(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
     if not option and word in _NEEDS_OPTION:
         raise ProviderError("provider", found=repr(name), expected=_NEEDS_OPTION[word])
-    return _loader(word)(option, settings)
-
-
-def _loader(word: str) -> Loader:
-    if word in _LOADERS:
-        return _LOADERS[word]
-    for point in entry_points(group=ENTRY_POINTS, name=word):
-        try:
-            loaded: Loader = point.load()
-        except Exception as error:  # a plug-in may fail in any way while it is imported
-            raise ProviderError(
-                word, found=f"a plug-in that fails with {error!r}", expected=f"{point.value} to load"
-            ) from error
-        return loaded
-    near = difflib.get_close_matches(word, provider_names(), n=1)
-    advice = (
-        f"Did you mean {near[0]!r}?" if near else "A server is named by its URL: http://HOST:PORT/v1#MODEL."
-    )
-    raise ProviderError("provider", found=repr(word), expected=", ".join(provider_names()), advice=advice)
+    advice = "A server is named by its URL: http://HOST:PORT/v1#MODEL."
+    return plugins.find(ENTRY_POINTS, _LOADERS, word, ProviderError, advice=advice)(option, settings)

@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from emojudge.errors import ProviderError
 from emojudge.judge.exchange import Answer, Request
 from emojudge.judge.providers.chat import Call, calls, dropped, failure, join
 from emojudge.judge.providers.lines import ENDPOINT, cut_files, read_line
 from emojudge.judge.providers.openai import Chat, sdk
-from emojudge.judge.providers.pool import Progress, distinct
 from emojudge.judge.providers.store import Shard, Store, settled
 
 ENDED = ("completed", "failed", "expired", "cancelled")
@@ -27,6 +27,8 @@ LISTED = 1_000  # batches that are looked through for a lost one, newest first
 CANCELLING = 900.0  # seconds; OpenAI takes up to ten minutes to cancel
 QUEUE_FULL = "token_limit_exceeded"  # why a batch failed that will do once others are through
 WAIT_POLLS = 10  # polls until it is submitted again, or a server that is away is asked again
+
+Progress = Callable[[int, int], None]  # answers so far, of so many
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ class Batches:
         Raises:
             ProviderError: one key for two different requests.
         """
-        unique = distinct(requests)
+        unique = _distinct(requests)
         while missing := self._missing(list(unique.values())):
             shards = self._under_way(missing)
             held = {key for shard in shards for key in shard.keys}
@@ -327,3 +329,18 @@ class Batches:
         news, _ = self._seen.get(str(shard.batch), (None, 0.0))
         counts = news[1:] if isinstance(news, tuple) else ()
         return sum(count for count in counts if isinstance(count, int))
+
+
+def _distinct(requests: Sequence[Request]) -> dict[str, Request]:
+    """The requests by key, in order; equal ones are one.
+
+    Raises:
+        ProviderError: one key for two different requests, whose answers could not be told apart.
+    """
+    unique: dict[str, Request] = {}
+    for request in requests:
+        if unique.setdefault(request.key, request) != request:
+            raise ProviderError(
+                f"request {request.key}", found="two different requests of this key", expected="one key each"
+            )
+    return unique
