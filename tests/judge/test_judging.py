@@ -315,9 +315,9 @@ def test_a_voice_is_measured_only_of_what_is_sent(model: Any, evidence: Make) ->
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_a_provider_that_raises_loses_one_answer_only(model: Any, evidence: Make, concurrency: int) -> None:
     def burst(request: Request) -> str:
-        return says("sad")(request) if "one" not in request.messages[-1].content else {}["nothing"]
+        return says("sad")(request) if "kaputt" not in request.messages[-1].content else {}["nothing"]
 
-    items = [evidence(text) for text in ("no", "one", "two")]
+    items = [evidence(text) for text in ("no", "kaputt", "two")]
     verdicts = list(emojudge.Judge(model(burst, concurrency)).refine(items))
     assert [verdict.status for verdict in verdicts] == ["changed", "failed", "changed"]
     assert "test/model failed: KeyError('nothing')" in verdicts[1].reason

@@ -81,7 +81,7 @@ def _write_folder(found: Evaluated, figures: "Mapping[str, Figure]", folder: Pat
 def latex(table: Table) -> str:
     """A table in LaTeX with booktabs' rules.
 
-    >>> print(latex(Table("T", ("a_b", "n"), [("x & y", "1 → 2")])).splitlines()[3])
+    >>> print(latex(Table("T", ("a_b", "n"), [("x & y", "1 → 2")])).splitlines()[4])
     x \\& y & 1 $\\to$ 2 \\\\
     """
     rows = [" & ".join(map(_tex, row)) + r" \\" for row in (table.header, *table.rows)]

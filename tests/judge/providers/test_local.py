@@ -147,7 +147,7 @@ def test_a_model_in_this_process(local: Local) -> None:
     assert len(answer.texts) == 2
     for text in answer.texts:
         check(text)
-    assert answer.usage.prompt > 60
+    assert answer.usage.prompt > 30  # once, however many samples
     assert answer.model.startswith("SmolLM2")
     check_letters(local.ask(make_request(text=LETTERS, label_logprobs=True)))
 
