@@ -122,12 +122,21 @@ def test_an_utterance_without_a_target_of_the_task_is_no_example(home: Path):
     assert utterance.emotion == "happy"
 
 
+def test_an_utterance_without_words_is_left_out_and_counted(home: Path, caplog: pytest.LogCaptureFixture):
+    rows = ["id,file,text,emotion,split", "1,0.wav,so sad,sad,train", "2,1.wav,,angry,train"]
+    (home / "clips" / "manifest.csv").write_text("\n".join(rows))
+    assert len(load_split(recipe(home, {"folder": "clips"}), home, "train").utterances) == 1
+    assert "table:clips, train: 1 left out, which have no transcript" in caplog.text
+    voices = recipe(home, {"folder": "clips"}, modality="audio")
+    assert len(load_split(voices, home, "train").utterances) == 2
+
+
 def test_a_split_that_a_corpus_does_not_have_is_named(home: Path):
     chosen = recipe(home, {"folder": "one", "validation": ["develop"]}, {"folder": "two"})
     with pytest.raises(RecipeError, match=r"table\.validation: found 'develop'; expected .*dev, train"):
         load_split(chosen, home, "validation")
     empty = recipe(home, {"folder": "one", "validation": []})
-    with pytest.raises(TrainingError, match="no labelled utterance in validation"):
+    with pytest.raises(TrainingError, match="no labelled utterance with text in validation"):
         load_split(empty, home, "validation")
 
 

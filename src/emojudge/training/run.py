@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ from emojudge.training.trainer import Trainer
 
 BEST = "best.safetensors"
 MakeData = Callable[["Split", bool], Data]  # whether it is for training: augmented, statistics taken
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,13 @@ def make_trainer(recipe: Recipe, model: nn.Module, train_data: Data, repeats: ND
 
 
 def load_split(recipe: Recipe, data: Path, name: str) -> Split:
-    """All utterances of the recipe's sources in `train` or `validation` that have a target of its tasks."""
+    """All utterances of the recipe's sources in `train` or `validation` that have a target of its tasks.
+
+    Those without what the model reads, a transcript or a recording, are left out, and a warning counts them.
+
+    Raises:
+        TrainingError: none is left.
+    """
     utterances: list[Utterance] = []
     repeats: list[float] = []
     choices: list[NDArray[np.bool_]] = []
@@ -151,7 +160,11 @@ def load_split(recipe: Recipe, data: Path, name: str) -> Split:
     for source in recipe.data:
         soft = source.labels == "votes" and name == "train"
         read = [u if soft else _decided(u, source) for u in source_split(source, data, name)]
-        chosen = [u for u in read if _has_target(u, recipe)]
+        wanted = [u for u in read if _has_target(u, recipe)]
+        chosen = [u for u in wanted if _has_input(u, recipe)]
+        if left := len(wanted) - len(chosen):
+            what = "recording" if recipe.modality == "audio" else "transcript"
+            logger.warning("%s, %s: %d left out, which have no %s", source_name(source), name, left, what)
         utterances += chosen
         repeats += [source.repeat] * len(chosen)
         views += [source.views] * len(chosen)
@@ -159,7 +172,8 @@ def load_split(recipe: Recipe, data: Path, name: str) -> Split:
         labelled = targets(chosen)[0].any(axis=0)
         choices.append(np.tile(labelled, (len(chosen), 1)))
     if not utterances:
-        raise TrainingError(recipe.name, found=f"no labelled utterance in {name}", expected="at least one")
+        found = f"no labelled utterance with {recipe.modality} in {name}"
+        raise TrainingError(recipe.name, found=found, expected="at least one")
     together = np.concatenate(choices)
     together[:, ~together.any(axis=0)] = True  # an emotion that no corpus has is one that nothing shows
     return Split(utterances, np.array(repeats), together, np.array(views), np.array(sources))
@@ -180,6 +194,10 @@ def _decided(utterance: Utterance, source: Source) -> Utterance:
 def _has_target(utterance: Utterance, recipe: Recipe) -> bool:
     labelled = "emotion" in recipe.tasks and bool(utterance.emotion or utterance.votes)
     return labelled or ("attributes" in recipe.tasks and utterance.attributes is not None)
+
+
+def _has_input(utterance: Utterance, recipe: Recipe) -> bool:
+    return (utterance.audio if recipe.modality == "audio" else utterance.transcript) is not None
 
 
 def model_and_data(
