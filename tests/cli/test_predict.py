@@ -243,7 +243,12 @@ def test_control_c_keeps_what_was_done(tiny_bundle: Bundle, calls: Path) -> None
     for name in names:
         os.link("calls/b.wav", name)
     process = subprocess.Popen(
-        command(tiny_bundle, *names), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(tiny_bundle, *names),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Shells start what runs in the background deaf to Ctrl-C, and tests may run there.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     first = process.stdout.readline()
