@@ -22,7 +22,7 @@ from emojudge.emotions import (
 )
 from emojudge.errors import BundleError
 from emojudge.fusion.calibration import softmax
-from emojudge.fusion.logistic import LogisticFusion
+from emojudge.fusion.linear import LinearFusion
 from emojudge.records import Attributes, Opinion
 
 Logits = NDArray[np.float32]
@@ -43,9 +43,9 @@ class Opinions:
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
-        self._logistic: LogisticFusion | None = None
+        self._logistic: LinearFusion | None = None
         if fusion := manifest.fusion:
-            self._logistic = LogisticFusion(np.array(fusion.coefficients), np.array(fusion.intercept))
+            self._logistic = LinearFusion(np.array(fusion.coefficients), np.array(fusion.intercept))
 
     def of_audio(self, outputs: Logits) -> Opinion:
         """Audio outputs: logits `(emotions,)`, followed by attributes on -1..1 where the model has them."""

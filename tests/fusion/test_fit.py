@@ -13,7 +13,7 @@ from emojudge.emotions import EMOTIONS
 from emojudge.errors import TrainingError
 from emojudge.fusion.calibration import softmax
 from emojudge.fusion.fit import STRENGTHS, fit_fusion
-from emojudge.fusion.logistic import LogisticFusion
+from emojudge.fusion.linear import LinearFusion
 
 
 def logits(
@@ -130,7 +130,7 @@ def test_a_constant_logit_does_no_harm(labels: np.ndarray):
 
 
 def test_written_out():
-    fusion = LogisticFusion(np.arange(128.0).reshape(8, 16), np.arange(8.0))
+    fusion = LinearFusion(np.arange(128.0).reshape(8, 16), np.arange(8.0))
     audio, text = np.full((1, 8), 2.0), np.full((1, 8), -1.0)
     expected = [
         sum(2 * w for w in row[:8]) - sum(row[8:]) + i for i, row in enumerate(np.arange(128).reshape(8, 16))

@@ -14,7 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from emojudge.errors import TrainingError
 from emojudge.evaluation.metrics import ccc
 from emojudge.fusion.fit import STRENGTHS
-from emojudge.fusion.ridge import RidgeFusion, fit_ridge
+from emojudge.fusion.linear import LinearFusion
+from emojudge.fusion.ridge import fit_ridge
 
 
 def outputs(seed: int, items: int = 200, noise: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -66,7 +67,7 @@ def test_a_constant_output_does_no_harm():
 
 
 def test_written_out():
-    fusion = RidgeFusion(np.arange(18.0).reshape(3, 6), np.arange(3.0))
+    fusion = LinearFusion(np.arange(18.0).reshape(3, 6), np.arange(3.0))
     given = fusion(np.full((1, 3), 2.0), np.full((1, 3), -1.0))[0]
     rows = np.arange(18).reshape(3, 6)
     np.testing.assert_allclose(given, [2 * sum(r[:3]) - sum(r[3:]) + i for i, r in enumerate(rows)])

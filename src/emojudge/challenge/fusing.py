@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 from emojudge.challenge.scoring import Values, known, labelled, scaled, truth
 from emojudge.evaluation.metrics import ccc
 from emojudge.fusion.fit import fit_fusion
-from emojudge.fusion.logistic import LogisticFusion
-from emojudge.fusion.ridge import RidgeFusion, fit_ridge
+from emojudge.fusion.linear import LinearFusion
+from emojudge.fusion.ridge import fit_ridge
 from emojudge.recipe import Task
 from emojudge.records import Utterance
 
-Fusion = LogisticFusion | RidgeFusion
 FOLDS = 5  # of Development's speakers, when a fusion that is fitted on it is scored on it
 
 
@@ -37,7 +36,7 @@ def fuse(
         values = [part[split][chosen] for part in parts]
         return values if task == "emotion" else [scaled(v) for v in values]
 
-    def fit(chosen: NDArray[np.int64]) -> tuple[Fusion, dict[str, object]]:
+    def fit(chosen: NDArray[np.int64]) -> tuple[LinearFusion, dict[str, object]]:
         some, people = rows[chosen], groups[chosen]
         given, right = beside("dev", some), truth([items[row] for row in some], task)
         if task == "emotion":

@@ -32,7 +32,7 @@ _VERDICT = ("emotion", "status", "proposed", "confidence", "reason")
 COLUMNS = ("id", "emotion", *(f"verdict_{name}" for name in _VERDICT), "error")
 SEED = 0
 Table = list[dict[str, str]]  # rows with COLUMNS
-Progress = Callable[[int, int, str], None]  # as in `training.trainer`
+Progress = Callable[[int, int, str], None]  # as in `training.data`
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from emojudge.emotions import EMOTIONS
 from emojudge.errors import MissingExtraError, TrainingError
-from emojudge.fusion.logistic import LogisticFusion
+from emojudge.fusion.linear import LinearFusion
 
 STRENGTHS = tuple(float(c) for c in np.logspace(-2, 3, 11))  # the paper's grid for C, [1e-2, 1e3]
 
@@ -17,7 +17,7 @@ STRENGTHS = tuple(float(c) for c in np.logspace(-2, 3, 11))  # the paper's grid 
 class FusionFit:
     """A fusion, the C that the grid search chose, and its cross-validated macro-F1 by C."""
 
-    fusion: LogisticFusion
+    fusion: LinearFusion
     strength: float
     scores: dict[float, float]
 
@@ -81,4 +81,4 @@ def fit_fusion(
     coefficients = np.zeros((len(EMOTIONS), beside.shape[1]))
     intercept = np.full(len(EMOTIONS), offsets.min() - 10.0)
     coefficients[regression.classes_], intercept[regression.classes_] = slopes, offsets
-    return FusionFit(LogisticFusion(coefficients, intercept), best, scores)
+    return FusionFit(LinearFusion(coefficients, intercept), best, scores)

@@ -8,28 +8,16 @@ from numpy.typing import NDArray
 
 from emojudge.errors import MissingExtraError, TrainingError
 from emojudge.fusion.fit import STRENGTHS
+from emojudge.fusion.linear import LinearFusion
 
 Agreement = Callable[[NDArray[np.float64], NDArray[np.float64]], float]  # (truth, predicted) → figure
-
-
-@dataclass(frozen=True)
-class RidgeFusion:
-    """Coefficients `(attributes, all models' outputs)` and an intercept `(attributes,)`."""
-
-    coefficients: NDArray[np.float64]
-    intercept: NDArray[np.float64]
-
-    def __call__(self, *outputs: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Each model's outputs `(items, outputs)`, as fitted, to attributes `(items, attributes)`."""
-        beside = np.concatenate(outputs, axis=1)
-        return np.asarray(beside @ self.coefficients.T + self.intercept, dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class RidgeFit:
     """A fusion, the strength that each attribute got, and its cross-validated agreement by strength."""
 
-    fusion: RidgeFusion
+    fusion: LinearFusion
     strengths: tuple[float, ...]
     scores: tuple[dict[float, float], ...]
 
@@ -90,4 +78,4 @@ def fit_ridge(
         offsets.append(float(ridge.intercept_ - slope @ scaler.mean_))
         strengths.append(best)
         scores.append(found)
-    return RidgeFit(RidgeFusion(np.array(slopes), np.array(offsets)), tuple(strengths), tuple(scores))
+    return RidgeFit(LinearFusion(np.array(slopes), np.array(offsets)), tuple(strengths), tuple(scores))
