@@ -5,27 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from emojudge.cli.choices import Report
 from emojudge.cli.corpus import warnings_said
 from emojudge.cli.judge import mapping
 from emojudge.cli.messages import say
+from emojudge.cli.verbs import RunByDefault
 
 if TYPE_CHECKING:
     from emojudge.evaluation.labels import Label
 
 
-class EvaluateVerbs(TyperGroup):
-    """`emojudge evaluate predictions.csv` is `emojudge evaluate run predictions.csv`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
-
-
-app = typer.Typer(cls=EvaluateVerbs, no_args_is_help=True)
+app = typer.Typer(cls=RunByDefault, no_args_is_help=True)
 
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead of stdout.")

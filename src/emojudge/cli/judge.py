@@ -5,16 +5,16 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from emojudge.cli import judge_options as o
 from emojudge.cli.choices import Format, Summary
 from emojudge.cli.judge_rows import WRITERS, check_scores, compare, evidence_of_rows
 from emojudge.cli.messages import count, say
 from emojudge.cli.progress import bar
+from emojudge.cli.verbs import RunByDefault
 
 if TYPE_CHECKING:
     from emojudge.evaluation.predictions import Row
@@ -23,16 +23,7 @@ if TYPE_CHECKING:
     Judged = Iterator[tuple[Row, Verdict | None]]
 
 
-class JudgeVerbs(TyperGroup):
-    """`emojudge judge predictions.csv` is `emojudge judge run predictions.csv`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
-
-
-app = typer.Typer(cls=JudgeVerbs, no_args_is_help=True)
+app = typer.Typer(cls=RunByDefault, no_args_is_help=True)
 
 Table = Annotated[
     Path,
