@@ -55,6 +55,16 @@ def corpus_names() -> list[str]:
     return plugins.names(ENTRY_POINTS, _READERS)
 
 
+def find_reader(name: str) -> Reader:
+    """What reads the corpus of this name.
+
+    Raises:
+        CorpusError: an unknown name, or a plug-in that cannot be loaded.
+    """
+    advice = "Use 'table' for a CSV, TSV, JSONL or Parquet file of your own."
+    return plugins.find(ENTRY_POINTS, _READERS, name, CorpusError, advice=advice)
+
+
 def load_corpus(name: str, folder: Path | str, **options: Any) -> list[Utterance]:
     """All utterances of a corpus, also those whose label is none of the eight emotions (`emotion` None).
 
@@ -70,8 +80,7 @@ def load_corpus(name: str, folder: Path | str, **options: Any) -> list[Utterance
     Raises:
         CorpusError: an unknown name or option, or a copy that is not as its release has it.
     """
-    advice = "Use 'table' for a CSV, TSV, JSONL or Parquet file of your own."
-    reader = plugins.find(ENTRY_POINTS, _READERS, name, CorpusError, advice=advice)
+    reader = find_reader(name)
     try:
         inspect.signature(reader).bind(Path(folder), **options)
     except TypeError as error:

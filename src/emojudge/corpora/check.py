@@ -10,7 +10,7 @@ from typing import Any
 
 from emojudge.audio.decode import decode
 from emojudge.audio.header import read_header
-from emojudge.corpora import load_corpus, table
+from emojudge.corpora import find_reader, load_corpus, table
 from emojudge.corpora.findings import Finding, Findings, several
 from emojudge.corpora.msp_check import check_msp_podcast
 from emojudge.errors import AudioError, CorpusError, MissingExtraError
@@ -48,6 +48,7 @@ def check(
     """
     if not folder.exists():
         raise CorpusError(folder, found="no such folder", expected=f"a copy of {name!r}")
+    find_reader(name)
     findings = Findings()
     if name == "msp_podcast":
         recordings, rate = check_msp_podcast(folder, findings, deep), 16_000
@@ -67,7 +68,7 @@ def _check_utterances(
         else:
             utterances = load_corpus(name, folder, **options)
     except CorpusError as error:
-        if error.where in (name, "corpus"):  # not of the copy: an option or a name that is unknown
+        if error.where == name:  # not of the copy: an unknown option
             raise
         findings.add("unreadable", str(error))
         return {}
