@@ -244,6 +244,14 @@ def test_a_recording_that_fails_on_its_way_takes_nobody_along(
         close(only(results[number]), only(expected[number]))
 
 
+def test_decoded_recordings_go_together_with_files(recognizer: Recognizer, folder: Path):
+    paths = sorted(folder.glob("*.wav"))[:2]
+    first, second = (Utterance(id=path.name, audio=path) for path in paths)
+    files = list(recognizer.predict([first, second]))
+    arrays = [(Utterance(id=path.name), decode(path)) for path in paths]
+    assert list(recognizer.predict([arrays[0], second])) == files == list(recognizer.predict(arrays))
+
+
 def test_results_come_while_more_is_read(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "CHUNK", 2)
     asked: list[int] = []

@@ -21,6 +21,7 @@ from emojudge.opinions import Logits, Opinions
 from emojudge.records import Failure, Prediction, Transcript, Utterance
 
 Adapt = Literal["collection", "speaker"]
+Input = Utterance | tuple[Utterance, Audio]  # the second for an utterance whose audio is already decoded
 CHUNK = 32  # utterances that are decided together
 PENDING = 300 * SAMPLE_RATE  # samples that are held decoded at a time, whatever the recordings' lengths
 
@@ -82,12 +83,13 @@ class Recognizer:
         )
 
     def predict(
-        self, utterances: Iterable[Utterance], *, adapt_to: Adapt | None = None
+        self, utterances: Iterable[Input], *, adapt_to: Adapt | None = None
     ) -> Iterator[Prediction | Failure]:
         """Predictions in the order of the utterances; a `Failure` stands where one could not be used.
 
         Args:
-            utterances: with audio, a transcript, or both. A transcript that is there is not made again.
+            utterances: with audio, a transcript, or both. A transcript that is there is not made again. A
+                pair `(utterance, audio)` is for what is no file: a segment, or what came over a network.
             adapt_to: map the pooled features of all these utterances, or of each speaker's, onto those of
                 the training split (see `fusion.adaptation`); nothing is given out before all were heard.
                 By speaker, a recording whose speaker is not known is a `Failure`.
@@ -110,14 +112,15 @@ class Recognizer:
         self._adapt([item for item in everything if isinstance(item, _Heard) and item.embeddings], adapt_to)
         yield from self._in_order(everything, adapt_to)
 
-    def _listen(self, utterances: Sequence[Utterance], adapt_to: Adapt | None) -> list[_Heard | Failure]:
+    def _listen(self, utterances: Sequence[Input], adapt_to: Adapt | None) -> list[_Heard | Failure]:
         encoder = _Encoder(self._acoustic)
         results: list[_Heard | Failure] = []
-        for utterance in utterances:
+        for item in utterances:
+            utterance, audio = item if isinstance(item, tuple) else (item, None)
             try:
                 if adapt_to == "speaker" and self._acoustic is not None:
-                    _check_speaker(utterance)
-                results.append(self._hear(utterance, encoder, None))
+                    _check_speaker(utterance, audio)
+                results.append(self._hear(utterance, encoder, audio))
             except EmojudgeError as error:
                 encoder.forget(utterance)
                 results.append(Failure(id=utterance.id, error=str(error)))
@@ -245,8 +248,8 @@ class Recognizer:
         return "no transcript" if heard.transcript is None else "no words found"
 
 
-def _check_speaker(utterance: Utterance) -> None:
-    if utterance.audio is not None and utterance.speaker is None:
+def _check_speaker(utterance: Utterance, audio: Audio | None) -> None:
+    if (audio or utterance.audio) is not None and utterance.speaker is None:
         raise EmojudgeError(
             utterance.id,
             found="no speaker",

@@ -95,6 +95,34 @@ class Prediction(Record):
     verdict: "Verdict | None" = None  # of a judge, where one was asked; nothing above is changed by it
 
 
+class Passage(Record):
+    """A segment of a recording, in seconds from its start, and what was predicted for it."""
+
+    start: float = Field(ge=0)
+    end: float = Field(ge=0)
+    speaker: str | None = None
+    prediction: Prediction
+
+
+class Point(Record):
+    """The attributes of the voice around one moment, in seconds: one point of a recording's curves."""
+
+    time: float = Field(ge=0)
+    attributes: Attributes
+
+
+class Timeline(Record):
+    """A recording from beginning to end: its passages in order, the curves between them, what failed."""
+
+    id: str
+    seconds: float
+    bundle: str
+    passages: tuple[Passage, ...] = ()
+    points: tuple[Point, ...] = ()
+    failures: "tuple[Failure, ...]" = ()
+    notes: tuple[str, ...] = ()
+
+
 class Failure(Record):
     """An input that gave no prediction, and why."""
 
