@@ -19,6 +19,7 @@ from emojudge.cli.evaluate import app as evaluate_app
 from emojudge.cli.judge import app as judge_app
 from emojudge.cli.messages import say
 from emojudge.cli.predict import predict
+from emojudge.cli.report import report
 from emojudge.cli.reproduce import reproduce
 from emojudge.cli.stress import stress
 from emojudge.cli.submit import submit
@@ -78,6 +79,7 @@ def options(
 
 app.command("predict")(predict)
 app.command("bulk")(bulk)
+app.command("report")(report)
 app.command("doctor")(doctor)
 app.command("train")(train)
 app.command("reproduce")(reproduce)
