@@ -168,9 +168,7 @@ def _whole_path(path: str) -> str:
 
 def _is_tricky(path: str) -> bool:
     """Whether a server might take a path for another than it looks like."""
-    plain = unquote(unquote(path))
-    return (
-        "\\" in plain
-        or "\0" in plain
-        or posixpath.normpath("/" + plain).rstrip("/") != ("/" + plain.lstrip("/")).rstrip("/")
-    )
+    plain = unquote(unquote(path)) or "/"
+    if "\\" in plain or "\0" in plain or "//" in plain:
+        return True
+    return (posixpath.normpath(plain).rstrip("/") or "/") != (plain.rstrip("/") or "/")

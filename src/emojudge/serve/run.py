@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -41,7 +42,12 @@ def serve(settings: Settings, recognizer: Recognizer, judge: Judge | None = None
             proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,
             lifespan="on",
         )
-        _Server(config).run(sockets=[listening])
+        # uvicorn repeats the signal that ended it: SIGTERM must not end the process before its folder is gone.
+        before = signal.signal(signal.SIGTERM, lambda *_: None)
+        try:
+            _Server(config).run(sockets=[listening])
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 class _Server(uvicorn.Server):
