@@ -44,11 +44,15 @@ def read_transcript(path: Path) -> Transcript:
         raise TranscriptError(
             path, found=f"the suffix {path.suffix!r}", expected=f"one of {', '.join(_READERS)}"
         )
-    return reader(_content(path), path)
+    return reader(text_of(path), path)
 
 
-def _content(path: Path) -> str:
-    """A file's text, with `\\n` for every end of line."""
+def text_of(path: Path) -> str:
+    """A transcript file's text, with `\\n` for every end of line.
+
+    Raises:
+        TranscriptError: it cannot be read, is too large, or not UTF-8.
+    """
     try:
         if path.exists() and not path.is_file():
             raise TranscriptError(path, found="no regular file", expected="a transcript file")
@@ -243,7 +247,7 @@ def _name(text: str) -> PurePosixPath:
 
 
 def _read_table(path: Path, file_column: str | None, text_column: str | None) -> list[_Entry]:
-    content = _content(path)
+    content = text_of(path)
     header = content.partition("\n")[0]
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
     rows = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)

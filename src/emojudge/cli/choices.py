@@ -30,6 +30,16 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+class Layout(StrEnum):
+    """How a timeline is written."""
+
+    HTML = "html"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    SRT = "srt"
+
+
 class Summary(StrEnum):
     """How a few figures are written."""
 

@@ -13,6 +13,7 @@ ADDS = {  # by extra; a test holds this against the package's metadata
     "asr": "transcribes recordings that have no transcript, offline",
     "bulk": COMING + "many files on a Ray cluster",
     "dev": "tests and checks emojudge itself",
+    "diarise": "finds who speaks when, with a pipeline of pyannote.audio that you have",
     "docs": "builds emojudge's documentation",
     "judge": "asks language models by API to check predictions, and tracks the pitch for them",
     "local": "runs a language model on this computer to check predictions",

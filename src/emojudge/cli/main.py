@@ -18,6 +18,7 @@ from emojudge.cli.evaluate import app as evaluate_app
 from emojudge.cli.judge import app as judge_app
 from emojudge.cli.messages import say
 from emojudge.cli.predict import predict
+from emojudge.cli.report import report
 from emojudge.cli.reproduce import reproduce
 from emojudge.cli.serve import serve
 from emojudge.cli.stress import stress
@@ -77,6 +78,7 @@ def options(
 
 
 app.command("predict")(predict)
+app.command("report")(report)
 app.command("doctor")(doctor)
 app.command("train")(train)
 app.command("reproduce")(reproduce)

@@ -1,0 +1,54 @@
+// Where we are in a recording: the sound's own clock, or, without sound, a mark that can be moved.
+
+export class Player {
+  constructor(seconds, audio) {
+    this.seconds = seconds;
+    this.audio = audio;
+    this.listeners = [];
+    this.mark = 0;
+    if (audio) {
+      for (const event of ["play", "pause", "seeked", "timeupdate", "ended"]) {
+        audio.addEventListener(event, () => this.tell());
+      }
+      audio.addEventListener("play", () => this.run());
+    }
+  }
+
+  get time() {
+    return this.audio && this.audio.readyState > 0 ? this.audio.currentTime : this.mark;
+  }
+
+  get playing() {
+    return Boolean(this.audio) && !this.audio.paused;
+  }
+
+  seek(time) {
+    this.mark = Math.min(Math.max(0, time), this.seconds);
+    if (this.audio) this.audio.currentTime = this.mark;
+    this.tell();
+  }
+
+  toggle() {
+    if (!this.audio) return;
+    if (this.audio.paused) this.audio.play().catch(() => this.tell());
+    else this.audio.pause();
+  }
+
+  listen(listener) {
+    this.listeners.push(listener);
+  }
+
+  tell() {
+    for (const listener of this.listeners) listener(this.time, this.playing);
+  }
+
+  // `timeupdate` comes four times a second, which is not enough for a line that moves.
+  run() {
+    const step = () => {
+      if (!this.playing) return;
+      this.tell();
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+}

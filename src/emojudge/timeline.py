@@ -1,0 +1,382 @@
+"""A recording of any length as a timeline: segments with their predictions, curves of the voice, verdicts."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import chain, islice, repeat
+
+from emojudge.audio.decode import MIN_SECONDS, SAMPLE_RATE, Audio, Samples, Stream, stream
+from emojudge.audio.segment import WORDY, Piece, Segmenter, Span
+from emojudge.audio.source import Source
+from emojudge.errors import AudioError, EmojudgeError, MissingExtraError, TranscriptError
+from emojudge.judge.bins import Bins, bins_of
+from emojudge.judge.evidence import TURNS, Unheard, add_voice, evidence_of
+from emojudge.judge.judging import Judge
+from emojudge.recognizer import Input, Recognizer
+from emojudge.records import (
+    Evidence,
+    Failure,
+    Passage,
+    Point,
+    Prediction,
+    Segment,
+    Timeline,
+    Transcript,
+    Turn,
+    Utterance,
+)
+
+WINDOW, HOP = 4.0, 1.0  # seconds: what a point of the curves hears, and from one to the next
+BATCHES = (1, 1, 2, 4, 8)  # segments that are predicted together: the first at once, later ones more
+BLOCK_SECONDS = 10.0  # of a recording at a time
+SILENT = Transcript(text="", source="not asked")  # of a window: judged by the voice, nothing written down
+
+Result = Passage | Point | Failure
+
+log = logging.getLogger(__name__)
+
+
+def follow(
+    recognizer: Recognizer,
+    blocks: Iterable[Samples],
+    *,
+    id: str,  # noqa: A002 - as in the records
+    turns: Sequence[Segment] | Transcript | None = None,
+    transcript: Transcript | None = None,
+    judge: Judge | None = None,
+    window_seconds: float = WINDOW,
+    hop_seconds: float = HOP,
+) -> Iterator[Result]:
+    """Passages of a recording as they end, each followed by its points of the curves; failures beside them.
+
+    Memory does not grow with the recording, unless the judge's gate is a share of all predictions. What is
+    wrong with a segment is a `Failure` with the segment's id, and the rest goes on; where the recording
+    breaks off, a last `Failure` with `id` says why.
+
+    A curve's points are of windows within a segment, so that none mixes two speakers; a segment up to
+    `window_seconds + hop_seconds` is one window. A point lies in the middle of what it heard.
+
+    Args:
+        recognizer: whose transcriber, where there is one, writes down segments whose words are not given.
+        blocks: samples `(samples,)`, mono at 16 kHz, of any sizes, such as `audio.decode.stream` gives.
+        id: of the recording; a segment's is `ID#t=START,END` in seconds, as media fragments have it.
+        turns: who speaks when: cut there instead of at pauses; their words, where they have any, are taken.
+        transcript: what is said, with times; a segment is given what has its middle in it.
+        judge: asked about each segment, told the turns before it.
+        window_seconds: of a window of the curves.
+        hop_seconds: from one window to the next; 0 for no curves.
+
+    Raises:
+        EmojudgeError: the recording cannot be used, or breaks off before there was a segment.
+        TranscriptError: more turns at a time than a conversation has.
+        JudgeError: a segment is one of the judge's examples.
+
+    >>> import emojudge
+    >>> from emojudge.audio.decode import stream
+    >>> recognizer = emojudge.load(asr="none")
+    >>> for result in follow(recognizer, stream("examples/two_voices.flac"), id="call"):
+    ...     if isinstance(result, Passage):
+    ...         print(f"{result.start:.2f} {result.end:.2f}", result.prediction.id)
+    ...         break
+    0.41 1.92 call#t=0.412,1.924
+    """
+    given = turns.segments if isinstance(turns, Transcript) else turns
+    segmenter = Segmenter(given)
+    words = _Words(transcript, turns.source if isinstance(turns, Transcript) else "given")
+    curve = _Curve(window_seconds, hop_seconds)
+    ended: list[EmojudgeError] = []
+    heard = (
+        item
+        for batch in _batches(_pieces(blocks, segmenter, ended))
+        for item in _predicted(recognizer, batch, words, id, curve)
+    )
+    heard_any = False
+    for item in heard if judge is None else _judged(heard, judge, recognizer):
+        if isinstance(item, Failure):
+            yield item
+            continue
+        span, heard_any = item.span, True
+        yield Passage(
+            start=span.start, end=span.end, speaker=item.utterance.speaker, prediction=item.prediction
+        )
+        yield from item.points
+    for turn in segmenter.unheard:
+        reason = AudioError(
+            f"the turn at {turn.start:g} s",
+            found="no speech, or the recording's end",
+            expected="speech up to its end",
+            advice="Check that the turns are of this recording.",
+        )
+        yield Failure(id=_name(id, Span(turn.start, turn.end)), error=str(reason))
+    yield from words.failures(id)
+    for error in ended:
+        if not heard_any:
+            raise error
+        yield Failure(id=id, error=str(error))
+
+
+def gather(
+    recognizer: Recognizer,
+    source: Source | Stream,
+    *,
+    id: str,  # noqa: A002
+    turns: Sequence[Segment] | Transcript | None = None,
+    transcript: Transcript | None = None,
+    judge: Judge | None = None,
+    window_seconds: float = WINDOW,
+    hop_seconds: float = HOP,
+    listeners: Sequence[Callable[[Samples], None]] = (),
+    each: Callable[[Result], None] | None = None,
+) -> Timeline:
+    """The whole timeline of a recording: what `follow` gives, in order of time.
+
+    Args:
+        source: a path, bytes, an open file, or `audio.decode.stream` of one.
+        listeners: are given each block `(samples,)` as it is decoded, so that nobody decodes twice.
+        each: is given each result as it comes.
+
+    The other arguments are those of `follow`.
+    """
+    blocks = source if isinstance(source, Stream) else stream(source, block_seconds=BLOCK_SECONDS, name=id)
+    seconds = 0.0
+
+    def told() -> Iterator[Samples]:
+        nonlocal seconds
+        for block in blocks:
+            seconds += len(block) / SAMPLE_RATE
+            for listener in listeners:
+                listener(block)
+            yield block
+
+    passages: list[Passage] = []
+    points: list[Point] = []
+    failures: list[Failure] = []
+    results = follow(
+        recognizer,
+        told(),
+        id=id,
+        turns=turns,
+        transcript=transcript,
+        judge=judge,
+        window_seconds=window_seconds,
+        hop_seconds=hop_seconds,
+    )
+    for result in results:
+        if isinstance(result, Passage):
+            passages.append(result)
+        elif isinstance(result, Point):
+            points.append(result)
+        else:
+            failures.append(result)
+        if each is not None:
+            each(result)
+    return Timeline(
+        id=id,
+        seconds=seconds,
+        bundle=recognizer.bundle.manifest.name,
+        passages=tuple(sorted(passages, key=lambda passage: (passage.start, passage.end))),
+        points=tuple(sorted(points, key=lambda point: point.time)),
+        failures=tuple(failures),
+        notes=(*blocks.notes, *_notes(turns)),
+    )
+
+
+def _notes(turns: Sequence[Segment] | Transcript | None) -> list[str]:
+    """What was not done with turns as they were given."""
+    given = turns.segments if isinstance(turns, Transcript) else turns or ()
+    wordy = sum(bool(turn.text.strip()) and turn.end - turn.start > WORDY for turn in given)
+    return (
+        [f"words left out of {wordy} turns over {WORDY:g} s: nobody knows which are where"] if wordy else []
+    )
+
+
+@dataclass
+class _Heard:
+    """A segment with what was predicted of it."""
+
+    span: Span
+    audio: Audio
+    utterance: Utterance
+    prediction: Prediction
+    points: Sequence[Point]
+
+
+def _pieces(blocks: Iterable[Samples], segmenter: Segmenter, ended: list[EmojudgeError]) -> Iterator[Piece]:
+    """Segments as they end; of a recording that breaks off, those before, and why in `ended`."""
+    try:
+        for block in blocks:
+            yield from segmenter.push(block)
+    except EmojudgeError as error:
+        ended.append(error)
+    yield from segmenter.finish()
+
+
+def _batches(pieces: Iterator[Piece]) -> Iterator[list[Piece]]:
+    for size in chain(BATCHES, repeat(BATCHES[-1])):
+        batch = list(islice(pieces, size))
+        if not batch:
+            return
+        yield batch
+
+
+def _predicted(
+    recognizer: Recognizer, batch: Sequence[Piece], words: "_Words", name: str, curve: "_Curve"
+) -> Iterator[_Heard | Failure]:
+    """A few segments, predicted together."""
+    asked: list[tuple[Utterance, Audio]] = []
+    for span, samples in batch:
+        here = _name(name, span)
+        said = words.of(span)
+        speaker = span.speaker or _only_speaker(said)
+        utterance = Utterance(id=here, transcript=said, speaker=speaker, recording=name, position=span.start)
+        asked.append((utterance, Audio(samples, len(samples) / SAMPLE_RATE, here)))
+    predictions = list(recognizer.predict(_usable(asked)))
+    curves = curve.points(recognizer, batch, predictions)
+    for (span, _), (utterance, audio), result, points in zip(batch, asked, predictions, curves, strict=True):
+        if isinstance(result, Failure):
+            yield result
+        else:
+            yield _Heard(span, audio, utterance, result, points)
+
+
+def _usable(asked: Iterable[tuple[Utterance, Audio]]) -> Iterator[Input]:
+    """Segments too short to be heard (a turn may be) without their audio: by their words, if any."""
+    for utterance, audio in asked:
+        yield (utterance, audio) if audio.seconds >= MIN_SECONDS else utterance
+
+
+def _name(recording: str, span: Span) -> str:
+    """A segment's id: the part of the recording as W3C's Media Fragments name it."""
+    return f"{recording}#t={span.start:.3f},{span.end:.3f}"
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """Windows that slide over a segment."""
+
+    window: float  # seconds
+    hop: float  # seconds; 0: no curve
+
+    def points(
+        self, recognizer: Recognizer, batch: Sequence[Piece], predictions: Sequence[Prediction | Failure]
+    ) -> Iterator[list[Point]]:
+        """The points of each segment; a segment of one window's length has its own prediction for one."""
+        times = [self._times(span) for span, _ in batch]
+        heard = recognizer.predict(
+            (Utterance(id="window", transcript=SILENT), _part(piece, time, self.window))
+            for piece, starts in zip(batch, times, strict=True)
+            for time in starts
+        )
+        for (span, _), starts, result in zip(batch, times, predictions, strict=True):
+            found = [(span.start + time + self.window / 2, next(heard)) for time in starts]
+            if not starts and self.hop:
+                found = [((span.start + span.end) / 2, result)]
+            yield [
+                Point(time=time, attributes=each.audio.attributes)
+                for time, each in found
+                if isinstance(each, Prediction) and each.audio is not None
+            ]
+
+    def _times(self, span: Span) -> list[float]:
+        """Where the windows begin, seconds from the segment's start; none where it is one itself."""
+        seconds = span.end - span.start
+        if not self.hop or seconds <= self.window + self.hop:
+            return []
+        return [n * self.hop for n in range(int((seconds - self.window) / self.hop) + 1)]
+
+
+def _part(piece: Piece, start: float, seconds: float) -> Audio:
+    begin = round(start * SAMPLE_RATE)
+    samples = piece[1][begin : begin + round(seconds * SAMPLE_RATE)]
+    return Audio(samples, len(samples) / SAMPLE_RATE, "window")
+
+
+class _Words:
+    """What is said in a segment: its turn's words, or those of a transcript with times."""
+
+    def __init__(self, transcript: Transcript | None, turns_source: str) -> None:
+        self._transcript = transcript
+        self._turns_source = turns_source
+        self._left = sorted(transcript.segments, key=_middle) if transcript else []
+        self._at = 0.0  # where the last segment ended
+
+    def of(self, span: Span) -> Transcript | None:
+        if span.text is not None:
+            said = Segment(start=0.0, end=span.end - span.start, text=span.text, speaker=span.speaker)
+            return Transcript(text=span.text, source=self._turns_source, segments=(said,))
+        if self._transcript is None:
+            return None
+        here = [s for s in self._left if self._belongs(s, span)]
+        self._left = [s for s in self._left if not self._belongs(s, span)]
+        self._at = max(self._at, span.end)
+        text = " ".join(s.text for s in here)
+        placed = tuple(
+            Segment(
+                start=max(0.0, s.start - span.start),
+                end=max(0.0, min(s.end, span.end) - span.start),
+                text=s.text,
+                speaker=s.speaker,
+            )
+            for s in here
+        )
+        return self._transcript.model_copy(update={"text": text, "segments": placed})
+
+    def _belongs(self, said: Segment, span: Span) -> bool:
+        """Its middle lies in the segment, or in the pause before it and its end in the segment."""
+        return span.start <= _middle(said) < span.end or (
+            self._at <= _middle(said) < span.start < min(said.end, span.end)
+        )
+
+    def failures(self, name: str) -> Iterator[Failure]:
+        """Words where no segment is."""
+        for said in self._left:
+            error = TranscriptError(
+                f"the words at {said.start:g} s", found="no speech there", expected="a voice that says them"
+            )
+            yield Failure(id=_name(name, Span(said.start, said.end)), error=str(error))
+
+
+def _only_speaker(said: Transcript | None) -> str | None:
+    speakers = {segment.speaker for segment in said.segments} if said else set()
+    return speakers.pop() if len(speakers) == 1 else None
+
+
+def _middle(said: Segment) -> float:
+    return (said.start + said.end) / 2
+
+
+def _judged(
+    heard: Iterable[_Heard | Failure], judge: Judge, recognizer: Recognizer
+) -> Iterator[_Heard | Failure]:
+    bins = bins_of(recognizer.bundle)
+    before: deque[Turn] = deque(maxlen=TURNS)
+
+    def evidence(item: _Heard | Failure) -> Unheard | None:
+        if isinstance(item, Failure):
+            return None
+        told = evidence_of(item.prediction, item.utterance, turns=tuple(before))
+        words = item.prediction.transcript
+        if words is not None and words.text.strip():
+            before.append(Turn(speaker=item.utterance.speaker, text=words.text))
+        return Unheard(told, partial(_with_voice, told, item, bins))
+
+    for item, verdict in judge.alongside(heard, evidence):
+        if verdict is not None and isinstance(item, _Heard):
+            item.prediction = item.prediction.model_copy(update={"verdict": verdict})
+        yield item
+
+
+def _with_voice(told: Evidence, item: _Heard, bins: Bins | None) -> Evidence:
+    try:
+        return add_voice(told, item.utterance, audio=item.audio, bins=bins)
+    except MissingExtraError as error:
+        _warn(str(error))
+        return told
+
+
+@lru_cache(maxsize=1)
+def _warn(reason: str) -> None:
+    """Say once why a judge is not told of the voice."""
+    log.warning("voices are not described: %s", reason)
