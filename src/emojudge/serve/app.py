@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 import emojudge
 from emojudge.judge.judging import Judge
 from emojudge.recognizer import Recognizer
-from emojudge.serve import live, problems
+from emojudge.serve import live, page, problems
 from emojudge.serve.audit import Audit
 from emojudge.serve.batcher import Batcher
 from emojudge.serve.decoding import Decoders
@@ -55,7 +55,7 @@ def make_app(settings: Settings, recognizer: Recognizer, asked: Judge | None = N
     )
     app.state.service = service
     problems.install(app)
-    for part in (predict, jobs, corrections, judge, status, live):
+    for part in (predict, jobs, corrections, judge, status, live, page):
         app.include_router(part.router)
     return Observer(Guard(app, settings), service.audit, service.metrics)
 

@@ -13,6 +13,10 @@ from emojudge.serve.problems import Problem
 from emojudge.serve.settings import PATIENCE, Settings
 
 OPEN = ("/healthz", "/readyz")  # for a load balancer, which has no token
+PAGE = (
+    "/",
+    "/assets/",
+)  # the page itself says nothing; it asks for the token, and sends it with what it asks
 UPLOADS = ("/v1/predict", "/v1/jobs")
 OTHER_BYTES = 2**20  # of a request's body anywhere else
 CLIENTS = 10_000  # that are remembered for their rate; then those longest unheard of are forgotten
@@ -61,6 +65,8 @@ class Guard:
         if scope["path"] in OPEN:
             return
         self._rates.count(scope["client"][0] if scope.get("client") else "")
+        if scope["path"] == PAGE[0] or scope["path"].startswith(PAGE[1]):
+            return
         given = headers.get("authorization")
         # A browser cannot give a WebSocket a header: its token comes in the first message, see `live`.
         if scope["type"] == "http" or given is not None:
