@@ -77,9 +77,9 @@ export function details(element, passage) {
     ["voice", prediction.audio],
     ["words", prediction.text],
     ["fused", prediction],
-    ["after the judge", verdict],
+    ["judged", verdict],
   ].filter(([, opinion]) => opinion);
-  const header = ["", ...opinions.map(([name]) => name)];
+  const header = opinions.map(([name]) => name);
   const scores = Object.keys(EMOTIONS).map((name) => [
     chip(name),
     ...opinions.map(([, opinion]) => bar(opinion.scores[name])),
@@ -96,8 +96,8 @@ export function details(element, passage) {
       ` ${passage.correction ? "labelled by a person; the models' score" : "score"} ${percent(scoresOf(passage)[emotion])}`),
     wordsOf(passage) ? make("blockquote", {}, wordsOf(passage)) : make("p", { class: "note" }, "No words."),
     verdict ? judged(verdict) : null,
-    table("Scores", header, scores),
-    table("Attributes", header, attributes),
+    table("Scores", ["emotion", ...header], scores),
+    table("Attributes", ["attribute", ...header], attributes),
     reasons.length ? make("h3", {}, "What to know") : null,
     reasons.length ? make("ul", {}, ...reasons.map((reason) => make("li", {}, reason))) : null,
   );

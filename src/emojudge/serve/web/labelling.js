@@ -13,7 +13,7 @@ export class Labelling {
     this.onchange = onchange;
     const names = Object.keys(EMOTIONS);
     const keys = Object.fromEntries(names.map((name, place) => [String(place + 1), () => this.label(name)]));
-    listenToKeys({ ...keys, Enter: () => this.confirm(), u: () => this.undo() }, signal);
+    listenToKeys({ ...keys, c: () => this.confirm(), u: () => this.undo() }, signal);
   }
 
   // `item`: the job, the passage's place in it, and the passage.
@@ -43,7 +43,7 @@ export class Labelling {
       make("label", { for: "words" }, "Words, if they are wrong or missing"),
       this.words,
       make("div", { class: "tools" },
-        make("button", { type: "button", "aria-keyshortcuts": "Enter", onclick: () => this.confirm() },
+        make("button", { type: "button", "aria-keyshortcuts": "c", onclick: () => this.confirm() },
           `Confirm ${emotionOf(passage)}`),
         make("button", { type: "button", "aria-keyshortcuts": "u", disabled: !correction, onclick: () => this.undo() },
           "Undo")),
