@@ -33,6 +33,7 @@ svg{max-width:100%;height:auto}p.note{color:#333;font-size:.85rem}figure{margin:
 audio{width:14rem;height:2rem}@media print{body{max-width:none;font-size:11px}audio{display:none}}
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; media-src data:; img-src data:"
+TABLE = '<table tabindex="0">'  # what scrolls can be reached by the keyboard
 
 
 def write_page(
@@ -148,7 +149,7 @@ def _html_table(table: Table, heading: str = "") -> list[str]:
     head = "".join(f"<th>{_safe(name)}</th>" for name in table.header)
     rows = ["<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>" for row in table.rows]
     note = [f'<p class="note">{_safe(table.note)}</p>'] if table.note else []
-    return [f"<h2>{_safe(heading or table.title)}</h2>", f"<table><tr>{head}</tr>", *rows, "</table>", *note]
+    return [f"<h2>{_safe(heading or table.title)}</h2>", f"{TABLE}<tr>{head}</tr>", *rows, "</table>", *note]
 
 
 def _cases(cases: Sequence[Case], audio: bool) -> list[str]:
@@ -166,7 +167,7 @@ def _cases(cases: Sequence[Case], audio: bool) -> list[str]:
             + "".join(f"<td>{_safe(cell)}</td>" for cell in cells)
             + f'<td class="text">{words}</td></tr>'
         )
-    return [f"<table><tr>{head}</tr>", *rows, "</table>"]
+    return [f"{TABLE}<tr>{head}</tr>", *rows, "</table>"]
 
 
 def _player(case: Case) -> str:
