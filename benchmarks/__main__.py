@@ -8,7 +8,7 @@ from benchmarks.keeping import keep
 
 NAMES = (
     "accuracy", "as_msp", "coverage", "folds", "footprint", "full_size", "interrupted", "judge",
-    "judge_speed", "picture", "prosody", "report", "stress",
+    "judge_speed", "long", "picture", "prosody", "report", "stress",
 )  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def _about(timeline: Timeline) -> str:
     minutes, seconds = divmod(round(timeline.seconds), 60)
     spoken = sum(passage.end - passage.start for passage in timeline.passages)
     speech = f", {spoken / timeline.seconds:.0%} of it speech" if timeline.seconds else ""
-    return f"{minutes} min {seconds} s{speech}; {len(timeline.passages)} passages. {timeline.id}"
+    return f"{minutes} min {seconds} s{speech}; {len(timeline.passages)} passages"
 
 
 def _remarks(timeline: Timeline) -> str:

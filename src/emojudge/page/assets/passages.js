@@ -70,7 +70,7 @@ export function details(element, passage) {
     ["fused", prediction],
     ["after the judge", verdict],
   ].filter(([, opinion]) => opinion);
-  const header = ["", ...opinions.map(([name]) => name)];
+  const header = opinions.map(([name]) => name);
   const scores = Object.keys(EMOTIONS).map((name) => [
     chip(name),
     ...opinions.map(([, opinion]) => bar(opinion.scores[name])),
@@ -86,8 +86,8 @@ export function details(element, passage) {
     make("p", { class: "shown" }, chip(emotion), ` score ${percent(scoresOf(passage)[emotion])}`),
     wordsOf(passage) ? make("blockquote", {}, wordsOf(passage)) : make("p", { class: "note" }, "No words."),
     verdict ? judged(verdict) : null,
-    table("Scores", header, scores),
-    table("Attributes", header, attributes),
+    table("Scores", ["emotion", ...header], scores),
+    table("Attributes", ["attribute", ...header], attributes),
     reasons.length ? make("h3", {}, "What to know") : null,
     reasons.length ? make("ul", {}, ...reasons.map((reason) => make("li", {}, reason))) : null,
   );
