@@ -8,7 +8,7 @@ from scipy import stats
 
 from emojudge.evaluation import figures, metrics
 from emojudge.evaluation.figures import ACCURACY, ccc, macro_f1, mean_ccc
-from emojudge.evaluation.resampling import group_sums, resampled, student_quantile
+from emojudge.evaluation.resampling import group_sums, percentile_interval, resampled, student_quantile
 from emojudge.evaluation.significance import (
     bootstrap,
     detectable,
@@ -183,6 +183,14 @@ def test_few_speakers_widen_the_interval_more_than_many() -> None:
     ours = bootstrap(ACCURACY, np.ones(600), np.repeat(right, 50), groups=speakers.tolist())
     half = stats.t.ppf(0.975, 11) * right.std(ddof=1) / np.sqrt(12)
     assert (ours.high - ours.low) / 2 == pytest.approx(half, rel=0.12)
+
+
+def test_the_percentile_interval_is_moved_by_the_bias_and_not_beyond_its_resamples() -> None:
+    values = np.r_[-9, np.linspace(-1, 1, 2001), 9]
+    for bias in (-0.25, 0.0, 0.1):  # resamples around a figure of 0.5 that lie too low or too high
+        low, high = percentile_interval(0.5 + bias + values, 0.5, 10_000, 0.95)
+        assert (low, high) == pytest.approx((0.5 - 0.95, 0.5 + 0.95), abs=2e-3)
+    assert percentile_interval(np.array([0.2, 0.9, 1.0]), 1.0, 100, 0.95)[1] == 1.0
 
 
 def test_bca_agrees_with_scipys() -> None:

@@ -70,18 +70,31 @@ def swapped(before: Sums, after: Sums, resamples: int, seed: int) -> tuple[Sums,
     return before.sum(axis=0) + shift, after.sum(axis=0) - shift
 
 
-def percentile_interval(values: NDArray[np.float64], groups: int, level: float) -> tuple[float, float]:
-    """The percentile interval of resampled figures, widened for few groups.
+def percentile_interval(
+    values: NDArray[np.float64], value: float, groups: int, level: float
+) -> tuple[float, float]:
+    """The percentile interval of resampled figures, widened for few groups and with their bias taken out.
 
     A bootstrap over n groups has a variance that is too small by (n - 1) / n, and the normal's quantiles in
     the place of Student's: with ten speakers that is 9 % of the width and more. The percentiles are moved out
     to make up for both. Source: Hesterberg 2015, "What teachers should know about the bootstrap" ("expanded
     percentile interval"); for many groups it is the plain one of Efron & Tibshirani 1993, chapter 13.
+
+    Macro-F1 of a resample, which repeats some speakers and lacks others, is lower on average than that of
+    all, as that in turn is lower than the population's: the interval is moved up by the bias that the
+    resamples show (ibid., chapter 10), never beyond what was resampled.
+
+    Args:
+        values: of the resamples.
+        value: of all items.
+        groups: how many were drawn from.
+        level: such as 0.95.
     """
     tail = (1 - level) / 2
     if groups > 1:
         tail = NORMAL.cdf(-math.sqrt(groups / (groups - 1)) * student_quantile(1 - tail, groups - 1))
-    low, high = np.quantile(values, [tail, 1 - tail])
+    moved = np.quantile(values, [tail, 1 - tail]) - (values.mean() - value)
+    low, high = np.clip(moved, min(values.min(), value), max(values.max(), value))
     return float(low), float(high)
 
 

@@ -93,8 +93,8 @@ def bootstrap(
         resamples: how many.
         level: such as 0.95.
         seed: of the draws.
-        method: `percentile` is widened for few groups, which matters most for corpora with few speakers;
-            `bca` corrects bias and skewness instead, and is too narrow for few groups.
+        method: `percentile` has its bias taken out and is widened for few groups, which matters most for
+            corpora with few speakers; `bca` corrects bias and skewness, and is too narrow for few groups.
 
     Source: Efron & Tibshirani 1993, chapters 13 and 14; of groups: Davison & Hinkley 1997, section 3.8.
 
@@ -141,10 +141,11 @@ def interval_of(
     figure: Figure, sums: Sums, values: NDArray[np.float64], level: float, method: Method = "percentile"
 ) -> tuple[float, float]:
     """The interval from a figure's resampled values and the groups' sums."""
-    if method == "percentile":
-        return percentile_interval(values, len(sums), level)
     total = sums.sum(axis=0)
-    return bca_interval(values, float(figure.value(total)), figure.value(total - sums), level)
+    value = float(figure.value(total))
+    if method == "percentile":
+        return percentile_interval(values, value, len(sums), level)
+    return bca_interval(values, value, figure.value(total - sums), level)
 
 
 def paired_bootstrap(
@@ -172,11 +173,11 @@ def paired_bootstrap(
     width = old.shape[1]
     drawn = resampled(np.hstack([old, new]), resamples, seed)
     values = figure.value(drawn[:, width:]) - figure.value(drawn[:, :width])
-    low, high = percentile_interval(values, len(old), level)
+    first, second = (float(figure.value(sums.sum(axis=0))) for sums in (old, new))
+    low, high = percentile_interval(values, second - first, len(old), level)
     # One is added to both counts: the observed sample is among those that could have been drawn.
     below, above = np.sum(values <= 0) + 1, np.sum(values >= 0) + 1
     p = min(1.0, 2 * min(below, above) / (resamples + 1))
-    first, second = (float(figure.value(sums.sum(axis=0))) for sums in (old, new))
     return Difference(first, second, low, high, float(p), level, float(values.std()))
 
 

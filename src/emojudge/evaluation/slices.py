@@ -124,9 +124,11 @@ def _slice(
         value,
         int(inside.sum()),
         speakers,
-        Interval(own, *percentile_interval(here, count, level), level, float(here.std())),
+        Interval(own, *percentile_interval(here, own, count, level), level, float(here.std())),
         float(np.mean(truth.emotion[rows][inside] == system.emotion[rows][inside])),
-        Interval(own - other, *percentile_interval(gaps, count, level), level, float(gaps.std())),
+        Interval(
+            own - other, *percentile_interval(gaps, own - other, count, level), level, float(gaps.std())
+        ),
         float(p),
         float(p),
     )

@@ -17,12 +17,15 @@ from emojudge.audio.decode import decode
 from emojudge.bundle.format import MANIFEST, Bundle
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, Emotion, attributes_of
 from emojudge.errors import EmojudgeError
+from emojudge.evaluation.stress.accents import accents
 from emojudge.evaluation.stress.check import Check, Heard, Skip
 from emojudge.evaluation.stress.conditions import conditions
 from emojudge.evaluation.stress.correctness import correctness, spearman
 from emojudge.evaluation.stress.fairness import SEX, equal_odds, languages
 from emojudge.evaluation.stress.run import Corpus, Settings, stress
-from emojudge.evaluation.stress.speech import PROGRAM, SENTENCES, SENTIMENTS, sentiment, synthesise
+from emojudge.evaluation.stress.sentences import FRAMES, SENTIMENTS, Sentiment
+from emojudge.evaluation.stress.sentiment import sentiment
+from emojudge.evaluation.stress.synthesis import ACCENTS, PROGRAM, by_accent, by_sentiment
 from emojudge.evaluation.stress.tables import HEADING, card_section, stress_tables, with_section
 from emojudge.recognizer import Recognizer
 from emojudge.records import Attributes, Failure, Prediction, Transcript, Utterance
@@ -87,8 +90,8 @@ def named(found: Iterable[Check | Skip], test: str) -> list[Check]:
 
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the synthesiser's 240 sentences, which have tests of their own."""
-    monkeypatch.setattr("emojudge.evaluation.stress.run.synthesise", _nothing)
+    """Without the synthesiser's sentences, which have tests of their own."""
+    monkeypatch.setattr("emojudge.evaluation.stress.run.by_accent", _nothing)
 
 
 def _nothing(folder: Path) -> Any:
@@ -238,17 +241,16 @@ def test_conditions_are_repeatable_and_leave_speech(condition: Any) -> None:
 # ---------------------------------------------------------------------------------------- sentiment of words
 
 
-def spoken(folder: Path) -> list[tuple[str, Utterance]]:
+def spoken(folder: Path) -> list[tuple[Sentiment, Utterance]]:
     """The sentences of two languages with one neutral tone for all of them."""
     path = folder / "tone.wav"
     soundfile.write(path, 0.1 * np.sin(2 * np.pi * 140 * np.arange(16_000) / 16_000), 16_000)
     made = []
     for language in ("en", "de"):
-        frame, words = SENTENCES[language]
         for kind in SENTIMENTS:
-            for word in words[kind]:
-                text = Transcript(text=frame.format(word), source="test", language=language)
-                made.append((kind, Utterance(id=word, audio=path, transcript=text, language=language)))
+            for text in FRAMES[language].filled(kind):
+                words = Transcript(text=text, source="test", language=language)
+                made.append((kind, Utterance(id=text, audio=path, transcript=words, language=language)))
     return made
 
 
@@ -284,7 +286,7 @@ def test_a_bundle_that_ignores_words_passes(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="needs espeak-ng on the PATH")
 def test_sentences_are_spoken_by_two_voices(tmp_path: Path) -> None:
-    made = synthesise(tmp_path, ["en"])
+    made = by_sentiment(tmp_path, ["en"])
     assert len(made) == 3 * 8 * 2
     assert {kind for kind, _ in made} == set(SENTIMENTS)
     lengths = [len(decode(u.audio or Path()).samples) / 16_000 for _, u in made]
@@ -296,11 +298,32 @@ def test_sentences_are_spoken_by_two_voices(tmp_path: Path) -> None:
 def test_without_a_synthesiser_the_tests_are_said_not_to_be_run(
     corpus: list[Utterance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emojudge.evaluation.stress.speech.shutil.which", lambda name: None)
+    monkeypatch.setattr("emojudge.evaluation.stress.synthesis.shutil.which", lambda name: None)
     monkeypatch.setattr("emojudge.evaluation.stress.run.conditions", list)
     found = stress(by_pitch, "tones", [Corpus("tones", corpus)], SMALL)
-    (skip,) = [s for s in found.skips if s.test == "linguistic sentiment"]
-    assert "espeak-ng" in skip.why
+    skipped = {s.test: s.why for s in found.skips}
+    assert "espeak-ng" in skipped["linguistic sentiment"]
+    assert "espeak-ng" in skipped["accent"]
+
+
+@pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="needs espeak-ng on the PATH")
+def test_accents_are_told_apart_by_a_recogniser_that_hears_them(tmp_path: Path) -> None:
+    made = by_accent(tmp_path, {name: ACCENTS[name] for name in ("American", "Scottish")})
+    assert len(made) == 2 * 3 * 8 * 2
+    assert len({decode(u.audio or Path()).samples.tobytes() for _, u in made}) == len(made)
+
+    def predict(utterances: Iterable[Utterance]) -> Iterator[Prediction | Failure]:
+        for u in utterances:
+            assert u.transcript is None
+            yield prediction(u.id, "angry" if "scotland" in u.id else "neutral")
+
+    found = named(accents(predict, made), "accent")
+    failed = [c.name for c in found if not c.passed]
+    assert any("Scottish: share" in name for name in failed)
+    assert any("American: share" in name for name in failed)
+    fair = named(accents(lambda us: (prediction(u.id, "neutral") for u in us), made), "accent")
+    assert len(fair) == 2 * 4
+    assert all(c.passed for c in fair)
 
 
 # ---------------------------------------------------------------------------------------- the run as a whole

@@ -147,6 +147,11 @@ def _by_chance(
     uar = np.abs(recall_of(own).mean(axis=-1) - recall_of(every).mean(axis=-1))
     uap = np.abs(precision_of(own).mean(axis=-1) - precision_of(every).mean(axis=-1))
     return {
-        name: float(np.ceil(values.max() * 40) / 40)  # to the next 0.025, as the published ones are
+        name: ceiling(values)
         for name, values in (("precision", precision), ("recall", recall), ("UAR", uar), ("UAP", uap))
     }
+
+
+def ceiling(values: NDArray[np.float64]) -> float:
+    """The largest value up to the next 0.025, as the published thresholds are."""
+    return float(np.ceil(values.max() * 40) / 40)

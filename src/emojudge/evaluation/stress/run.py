@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from emojudge.audio.decode import SAMPLE_RATE, decode
 from emojudge.emotions import EMOTIONS
 from emojudge.errors import EmojudgeError, MissingExtraError
+from emojudge.evaluation.stress.accents import accents
 from emojudge.evaluation.stress.check import Check, Heard, Predict, Skip, hear, uar_and_uap
 from emojudge.evaluation.stress.conditions import Condition, Samples, conditions
 from emojudge.evaluation.stress.correctness import correctness
 from emojudge.evaluation.stress.fairness import PITCH, SEX, equal_odds, languages, pitch_groups
-from emojudge.evaluation.stress.speech import sentiment, synthesise
+from emojudge.evaluation.stress.sentiment import sentiment
+from emojudge.evaluation.stress.synthesis import by_accent, by_sentiment
 from emojudge.files import whole
 from emojudge.records import Utterance
 
@@ -117,8 +119,7 @@ def stress(
             by_language.setdefault(language, []).append((corpus.name, heard, truth))
         found += _robustness(corpus.name, utterances, truth, tried, settings, listener)
     found += languages({name: _joined(parts) for name, parts in by_language.items()})
-    found.append(Skip("fairness", "accent", "all", "no reader of corpora knows its speakers' accents"))
-    found += _sentiment(listener)
+    found += _of_synthetic_speech(predict)
     outcome.checks = [each for each in found if isinstance(each, Check)]
     outcome.skips = [each for each in found if isinstance(each, Skip)]
     return outcome
@@ -286,12 +287,16 @@ def _pitch(corpus: Corpus, truth: NDArray[np.int64], heard: Heard) -> list[Check
     return equal_odds(corpus.name, "pitch", groups, truth, heard, PITCH)
 
 
-def _sentiment(listener: _Listener) -> list[Check | Skip]:
-    try:
-        with tempfile.TemporaryDirectory(prefix="emojudge-stress-") as folder:
-            return sentiment(listener.predict, synthesise(Path(folder)))
-    except EmojudgeError as error:
-        return [Skip("fairness", "linguistic sentiment", "synthetic speech", str(error))]
+def _of_synthetic_speech(predict: Predict) -> list[Check | Skip]:
+    found: list[Check | Skip] = []
+    with tempfile.TemporaryDirectory(prefix="emojudge-stress-") as folder:
+        try:
+            found += accents(predict, by_accent(Path(folder)))
+            found += sentiment(predict, by_sentiment(Path(folder)))
+        except EmojudgeError as error:
+            tests = ("accent", "linguistic sentiment")
+            found = [Skip("fairness", test, "synthetic speech", str(error)) for test in tests]
+    return found
 
 
 def _joined(
