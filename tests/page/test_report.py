@@ -192,10 +192,11 @@ def test_both_opinions_and_what_the_judge_changed_are_there(tab: Tab) -> None:
     text = page.inner_text("#details")
     assert "The judge changed it: neutral → fear." in text
     assert "Confidence 90 %" in text
-    assert page.locator("#details thead").first.inner_text().split("\t") == [
-        "emotion", "voice", "words", "fused", "after the judge",
+    assert page.locator("#details thead").first.inner_text().split() == [
+        "emotion", "voice", "words", "fused", "judged",
     ]  # fmt: skip
     assert "the voice sounds neutral, the words read sad" in text
+    assert "judge: neutral → fear" in page.inner_text(".passage >> nth=2")
     assert "doubtful" in page.inner_text(".passage >> nth=1")
     assert "doubtful" not in page.inner_text(".passage >> nth=0")
     table = page.locator("#speakers table").inner_text()

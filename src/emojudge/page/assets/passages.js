@@ -21,7 +21,8 @@ export class PassageList {
     this.passages = passages;
     this.buttons = passages.map((passage, index) => {
       const doubtful = doubts(passage).length > 0;
-      const changed = passage.prediction.verdict && passage.prediction.verdict.changed;
+      const verdict = passage.prediction.verdict;
+      const change = verdict && verdict.changed ? `judge: ${verdict.before} → ${verdict.emotion}` : null;
       return make(
         "button",
         { type: "button", class: doubtful ? "passage doubtful" : "passage", onclick: () => onpick(index) },
@@ -29,7 +30,7 @@ export class PassageList {
         chip(emotionOf(passage)),
         passage.speaker ? make("span", { class: "who" }, passage.speaker) : null,
         make("span", { class: "words" }, wordsOf(passage) || "(no words)"),
-        changed ? make("span", { class: "mark" }, "changed by the judge") : null,
+        change ? make("span", { class: "mark" }, change) : null,
         doubtful ? make("span", { class: "mark" }, "doubtful") : null,
       );
     });
@@ -68,7 +69,7 @@ export function details(element, passage) {
     ["voice", prediction.audio],
     ["words", prediction.text],
     ["fused", prediction],
-    ["after the judge", verdict],
+    ["judged", verdict],
   ].filter(([, opinion]) => opinion);
   const header = opinions.map(([name]) => name);
   const scores = Object.keys(EMOTIONS).map((name) => [
