@@ -9,7 +9,6 @@ are taken as given out, with their margins; where one was cut for its length, th
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from benchmarks.timing import cost_of
 from emojudge.audio import segment
 from emojudge.audio.decode import SAMPLE_RATE, decode
 from emojudge.audio.segment import Segmenter, Span
@@ -39,7 +39,6 @@ FRAME = 160  # samples, 10 ms
 TOLERANCE = 0.25  # seconds
 CHOSEN_ON, REPORTED_ON = 1, 2  # seeds: settings were chosen on the first recording
 GRID = [(speech, pause) for speech in (0.3, 0.4, 0.5, 0.6) for pause in (0.2, 0.25, 0.3, 0.4)]
-BARS = {"report_s": 360.0, "peak_mb": 700.0, "first_passage_s": 5.0, "f1": 0.85}
 
 Samples = NDArray[np.float32]
 Runs = list[tuple[float, float]]  # start and end in seconds
@@ -220,16 +219,11 @@ def _arguments(path: Path, *more: str) -> list[str]:
 
 def _command(path: Path, page: Path) -> dict[str, float]:
     """`emojudge report`: its time and the peak of its resident memory."""
-    started = time.perf_counter()
-    child = subprocess.Popen(_arguments(path, "--output", str(page)))
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"benchmarks long: emojudge report ended with {child.returncode}")
+    cost = cost_of(_arguments(path, "--output", str(page)))
     return {
-        "report_s": round(time.perf_counter() - started, 1),
-        "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),
-        "peak_mb": round(usage.ru_maxrss * (1024 if sys.platform == "linux" else 1) / 1e6),
+        "report_s": round(cost.wall, 1),
+        "cpu_s": round(cost.cpu, 1),
+        "peak_mb": round(cost.peak_mb),
         "page_mb": round(page.stat().st_size / 1e6, 1),
     }
 
