@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 import soxr
@@ -76,21 +77,29 @@ def stream(source: Source, *, block_seconds: float = 30.0, name: str | None = No
     return Stream(source, block_seconds=block_seconds, name=name)
 
 
+def live(file: IO[bytes], *, block_seconds: float, name: str | None = None) -> "Stream":
+    """The same for a recording that is still being made: `file` gives what has come so far, and cannot seek.
+
+    A microphone's WebM or Ogg, and whatever else tells what it is at its beginning. Needs the extra `media`.
+    """
+    return Stream(file, block_seconds=block_seconds, name=name, live=True)
+
+
 class Stream(Iterator[Samples]):
     """An iterator over the blocks of a recording; see `stream`."""
 
-    def __init__(self, source: Source, *, block_seconds: float, name: str | None) -> None:
+    def __init__(self, source: Source, *, block_seconds: float, name: str | None, live: bool = False) -> None:
         if not 0 < block_seconds < math.inf:
             raise ValueError(f"block_seconds must be above 0, not {block_seconds}")
         self.name = name or name_of(source)
         self.notes: tuple[str, ...] = ()
-        self._blocks = self._read(source, max(1, round(block_seconds * SAMPLE_RATE)))
+        self._blocks = self._read(source, max(1, round(block_seconds * SAMPLE_RATE)), live)
 
     def __next__(self) -> Samples:
         return next(self._blocks)
 
-    def _read(self, source: Source, size: int) -> Iterator[Samples]:
-        with opened(source, None, self.name) as recording:
+    def _read(self, source: Source, size: int, live: bool) -> Iterator[Samples]:
+        with opened(source, None, self.name, live) as recording:
             meter = _Meter(recording, self.name)
             yield from _rechunked(_resampled(recording, meter), size)
             self.notes = meter.notes()

@@ -134,7 +134,14 @@ def _lacks_ogg_end(handle: IO[bytes]) -> bool:
     return len(page) < 27 + page[26] + sum(lengths)
 
 
-def by_av(handle: IO[bytes], kind: Kind, where: str, stack: ExitStack) -> Recording:
+class _Live:
+    """A file for a decoder that cannot go back, as its bytes are still coming."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read = file.read
+
+
+def by_av(handle: IO[bytes], kind: Kind, where: str, stack: ExitStack, live: bool = False) -> Recording:
     """The recording by FFmpeg. Raises AudioError for what it does not know either."""
     unreadable = AudioError(where, found=kind.unreadable, expected=EXPECTED, advice=kind.advice)
     try:
@@ -143,9 +150,10 @@ def by_av(handle: IO[bytes], kind: Kind, where: str, stack: ExitStack) -> Record
         if kind.needs_av:
             raise MissingExtraError(f"{where} ({kind.what})", "media") from None
         raise unreadable from None
-    handle.seek(0)
+    if not live:
+        handle.seek(0)
     try:
-        file = _Plain(handle)
+        file = _Live(handle) if live else _Plain(handle)
         container: Any = stack.enter_context(av.open(file, metadata_errors="ignore", options=_AV_OPTIONS))
     except av.FFmpegError:
         raise unreadable from None

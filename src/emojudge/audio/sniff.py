@@ -18,6 +18,7 @@ class Kind(NamedTuple):
 
 
 UNKNOWN = Kind("unknown data")
+LIVE = Kind("a live recording", needs_av=True, advice="Send WebM or Ogg from its beginning.")
 _CHOOSE = "Give the recording itself."
 _MAGIC: tuple[tuple[int, bytes, Kind], ...] = (  # offset, bytes there, what it is
     (8, b"WAVE", Kind("a WAV file")),

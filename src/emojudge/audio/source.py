@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emojudge.audio.decoders import BLOCK, EXPECTED, FULL_SCALE, Recording, by_av, by_soundfile, scaled
-from emojudge.audio.sniff import sniff
+from emojudge.audio.sniff import LIVE, sniff
 from emojudge.errors import AudioError
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | NDArray[Any]
@@ -28,8 +28,10 @@ SPOOL_BYTES = 16 * 2**20  # of a file object, what is kept in memory before it g
 
 
 @contextmanager
-def opened(source: Source, rate: int | None, where: str) -> Iterator[Recording]:
+def opened(source: Source, rate: int | None, where: str, live: bool = False) -> Iterator[Recording]:
     """The recording behind `source`; `rate` (Hz) for arrays, and only for them.
+
+    `live` for a file object whose bytes are still coming: it is read forward, and FFmpeg tells what it is.
 
     Raises AudioError for what is no recording, and MissingExtraError where only PyAV could read it.
     """
@@ -41,6 +43,11 @@ def opened(source: Source, rate: int | None, where: str) -> Iterator[Recording]:
     if rate is not None:
         raise AudioError(where, found=f"rate={rate}", expected="no rate: files state their own")
     with ExitStack() as stack:
+        if live:
+            recording = by_av(source, LIVE, where, stack, live)  # type: ignore[arg-type]
+            _check_rate(recording, where)
+            yield recording
+            return
         handle = stack.enter_context(_handle(source, where))
         try:
             kind = sniff(handle.read(HEAD_BYTES))

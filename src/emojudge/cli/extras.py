@@ -23,7 +23,7 @@ ADDS = {  # by extra; a test holds this against the package's metadata
     "parquet": "reads tables in Parquet",
     "redact": "masks names in what is sent to a language model; spaCy, where it is installed, finds more",
     "report": "draws the figures of an evaluation's page",
-    "serve": COMING + "an HTTP service and web page",
+    "serve": "serves predictions, jobs and live streams over HTTP",
     "stress": "tests a bundle with changed recordings: is it right, fair and robust?",
     "train": "trains models and makes bundles",
 }

@@ -21,6 +21,7 @@ from emojudge.cli.messages import say
 from emojudge.cli.predict import predict
 from emojudge.cli.report import report
 from emojudge.cli.reproduce import reproduce
+from emojudge.cli.serve import serve
 from emojudge.cli.stress import stress
 from emojudge.cli.submit import submit
 from emojudge.cli.train import train
@@ -78,13 +79,14 @@ def options(
 
 
 app.command("predict")(predict)
-app.command("report")(report)
 app.command("bulk")(bulk)
+app.command("report")(report)
 app.command("doctor")(doctor)
 app.command("train")(train)
 app.command("reproduce")(reproduce)
 app.command("submit")(submit)
 app.command("stress")(stress)
+app.command("serve")(serve)
 app.add_typer(corpus_app, name="corpus", help="Check, count and split a corpus.")
 app.add_typer(
     judge_app, name="judge", help="Let a language model check predictions; tune it; see its ledger."

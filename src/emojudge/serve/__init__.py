@@ -1,0 +1,1 @@
+"""The HTTP service: predictions, jobs, live streams, corrections. Needs the extra `serve`."""
