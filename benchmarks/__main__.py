@@ -8,7 +8,7 @@ from benchmarks.keeping import keep
 
 NAMES = (
     "accuracy", "as_msp", "bulk", "coverage", "embedded", "folds", "footprint", "full_size", "interrupted",
-    "judge", "judge_speed", "picture", "pipeline", "prosody", "report", "stress",
+    "judge", "judge_speed", "long", "picture", "pipeline", "prosody", "report", "stress",
 )  # fmt: skip
 
 

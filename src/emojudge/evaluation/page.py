@@ -1,14 +1,11 @@
 """An evaluation as one self-contained page, or as a folder of pictures and tables."""
 
-import base64
 import csv
 import html
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import soundfile
 
 from emojudge.audio.decode import SAMPLE_RATE, decode
 from emojudge.errors import EmojudgeError
@@ -18,6 +15,7 @@ from emojudge.evaluation.plots import encoded, plots
 from emojudge.evaluation.report import Evaluated
 from emojudge.evaluation.tables import Table, tables
 from emojudge.files import whole
+from emojudge.page.sound import Sound
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -178,9 +176,9 @@ def _player(case: Case) -> str:
         samples = decode(case.audio).samples[: SECONDS * SAMPLE_RATE]
     except EmojudgeError:
         return ""
-    memory = io.BytesIO()
-    soundfile.write(memory, samples, SAMPLE_RATE, format="OGG", subtype="OPUS")
-    data = base64.b64encode(memory.getvalue()).decode()
+    with Sound() as sound:
+        sound(samples)
+        data = sound.finish().ogg
     return f'<br><audio controls preload="none" src="data:audio/ogg;base64,{data}"></audio>'
 
 
