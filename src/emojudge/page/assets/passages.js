@@ -22,7 +22,8 @@ export class PassageList {
     this.passages = passages;
     this.buttons = passages.map((passage, index) => {
       const doubtful = doubts(passage).length > 0;
-      const changed = passage.prediction.verdict && passage.prediction.verdict.changed;
+      const verdict = passage.prediction.verdict;
+      const change = verdict && verdict.changed ? `judge: ${verdict.before} → ${verdict.emotion}` : null;
       return make(
         "button",
         { type: "button", class: doubtful ? "passage doubtful" : "passage", onclick: () => onpick(index) },
@@ -30,7 +31,7 @@ export class PassageList {
         chip(emotionOf(passage)),
         passage.speaker ? make("span", { class: "who" }, passage.speaker) : null,
         make("span", { class: "words" }, wordsOf(passage) || "(no words)"),
-        changed ? make("span", { class: "mark" }, "changed by the judge") : null,
+        change ? make("span", { class: "mark" }, change) : null,
         doubtful ? make("span", { class: "mark" }, "doubtful") : null,
         passage.correction ? make("span", { class: "mark" }, "labelled by a person") : null,
       );
