@@ -1,10 +1,8 @@
 """The page of a running server in a real browser: what people do with it, from a recording to a corpus."""
 
 import io
-import os
-import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +23,18 @@ JOB = "0123456789abcdef" * 2
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def browser(launch: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Chromium with a microphone that hears the example."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'dev' (playwright)")
     microphone = tmp_path_factory.mktemp("microphone") / "speech.wav"
     samples, rate = soundfile.read(SPEECH, dtype="float32")
     soundfile.write(microphone, samples, rate, subtype="PCM_16")
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    arguments = [
-        "--no-sandbox",  # root in a container has none
-        "--autoplay-policy=no-user-gesture-required",
-        "--mute-audio",
+    browser = launch(
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-audio-capture={microphone}",
-    ]
-    with api.sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=program, args=arguments)
-        except api.Error as error:
-            pytest.skip(f"no Chromium here: {str(error).splitlines()[0]}")
-        yield browser
-        browser.close()
+    )
+    yield browser
+    browser.close()
 
 
 class Tab:
@@ -389,10 +377,16 @@ def test_the_page_and_its_files_alone_need_no_token(locked: Server) -> None:
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    script = locked.ask("GET", "/assets/app.js")
+    script = locked.ask("GET", "/page/app.js")
     assert (script.status, script.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
-    for path in ("/assets/../app.py", "/assets/%2e%2e%2fapp.py", "/assets/report.html", "/assets/"):
+    for path in (
+        "/page/../app.py",
+        "/page/%2e%2e%2fapp.py",
+        "/page/%2e%2e/app.py",
+        "/page/",
+        "/page//etc/passwd",
+    ):
         assert locked.ask("GET", path).status == 404, path
     assert locked.ask("GET", "/v1/corrections").status == 401
-    assert locked.ask("GET", "/assets/../v1/models").status in (401, 404)
-    assert locked.ask("GET", "/assets", headers={}).status == 401
+    assert locked.ask("GET", "/page/../v1/models").status in (401, 404)
+    assert locked.ask("GET", "/page", headers={}).status == 401

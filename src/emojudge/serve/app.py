@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 import emojudge
 from emojudge.judge.judging import Judge
 from emojudge.recognizer import Recognizer
-from emojudge.serve import live, page, problems
+from emojudge.serve import live, problems
 from emojudge.serve.audit import Audit
 from emojudge.serve.batcher import Batcher
 from emojudge.serve.decoding import Decoders
@@ -18,7 +18,7 @@ from emojudge.serve.jobs import Store
 from emojudge.serve.judging import Judging
 from emojudge.serve.metrics import Metrics
 from emojudge.serve.observing import Observer
-from emojudge.serve.routes import corrections, jobs, judge, predict, status
+from emojudge.serve.routes import corrections, jobs, judge, page, predict, status
 from emojudge.serve.runner import Runner
 from emojudge.serve.security import Guard
 from emojudge.serve.service import Service
@@ -57,6 +57,7 @@ def make_app(settings: Settings, recognizer: Recognizer, asked: Judge | None = N
     problems.install(app)
     for part in (predict, jobs, corrections, judge, status, live, page):
         app.include_router(part.router)
+    app.mount("/page", page.files)
     return Observer(Guard(app, settings), service.audit, service.metrics)
 
 

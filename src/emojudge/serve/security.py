@@ -12,11 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from emojudge.serve.problems import Problem
 from emojudge.serve.settings import PATIENCE, Settings
 
-OPEN = ("/healthz", "/readyz")  # for a load balancer, which has no token
-PAGE = (
-    "/",
-    "/assets/",
-)  # the page itself says nothing; it asks for the token, and sends it with what it asks
+OPEN = ("/healthz", "/readyz", "/")  # for a load balancer, and for the page, which is given the token later
+OPEN_BELOW = "/page/"  # the page's files
 UPLOADS = ("/v1/predict", "/v1/jobs")
 OTHER_BYTES = 2**20  # of a request's body anywhere else
 CLIENTS = 10_000  # that are remembered for their rate; then those longest unheard of are forgotten
@@ -62,11 +59,9 @@ class Guard:
         headers = Headers(scope=scope)
         self._check_host(headers)
         check_origin(headers)
-        if scope["path"] in OPEN:
+        if scope["path"] in OPEN or scope["path"].startswith(OPEN_BELOW):
             return
         self._rates.count(scope["client"][0] if scope.get("client") else "")
-        if scope["path"] == PAGE[0] or scope["path"].startswith(PAGE[1]):
-            return
         given = headers.get("authorization")
         # A browser cannot give a WebSocket a header: its token comes in the first message, see `live`.
         if scope["type"] == "http" or given is not None:

@@ -106,7 +106,10 @@ export class Recordings {
       }
       if (event.kind === "started") Object.assign(job, { state: "running", seconds: 0, passages: 0 });
       else if (event.kind === "progress") job.seconds = event.data.seconds;
-      else if (event.kind === "passage") job.passages += 1;
+      else if (event.kind === "passage") {
+        job.passages += 1;
+        job.seconds = Math.max(job.seconds, event.data.end);
+      }
       else if (event.kind !== "point" && event.kind !== "failure") {
         this.took(await get(`/v1/jobs/${id}`));
         return;
