@@ -18,7 +18,7 @@ from emojudge.evaluation.significance import bootstrap, mcnemar, paired_bootstra
 CLASSES, CLIPS = 8, (20, 60)
 SPEAKERS, MANY = 60, (12, 24, 60, 120)  # of the tests, and of the intervals
 CORPORA, TRIALS = 2000, 2000  # of 200, one in seven would leave 93 to 97 % by chance with a true 95 %
-RESAMPLES = 2000
+RESAMPLES, TEST_RESAMPLES = 2000, 500
 SPEED_ITEMS, SPEED_SPEAKERS, SPEED_RESAMPLES = 30_000, 1500, 10_000
 F1 = figures.macro_f1(CLASSES)
 DIFFICULTY = np.linspace(-0.8, 0.8, CLASSES)  # logits of the classes' accuracy
@@ -92,7 +92,7 @@ def _false_positives() -> dict[str, Any]:
             one, other = (corpus.answers(random, random.normal(0, taste, SPEAKERS)) for _ in range(2))
             pair = (corpus.truth, one, other)
             groups = corpus.speaker.tolist() if taste else None
-            options: dict[str, Any] = {"groups": groups, "resamples": RESAMPLES, "seed": trial}
+            options: dict[str, Any] = {"groups": groups, "resamples": TEST_RESAMPLES, "seed": trial}
             p = {
                 "bootstrap": paired_bootstrap(F1, *pair, **options).p,
                 "permutation": permutation_test(F1, *pair, **options),

@@ -1,5 +1,7 @@
 """Settings of the documentation site: Sphinx with pages in Markdown; build: python -m sphinx -W docs OUT."""
 
+import fastapi  # noqa: F401  autodoc sets TYPE_CHECKING, with which its first import fails
+
 import emojudge
 
 project = "emojudge"

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emojudge.cli.choices import Format
-from emojudge.cli.output import COLUMNS, choose_format, opened, write
+from emojudge.cli.output import choose_format, opened, write
 from emojudge.emotions import EMOTIONS
 from emojudge.errors import EmojudgeError
 from emojudge.records import Attributes, Failure, Opinion, Prediction, Transcript
+from emojudge.rows import COLUMNS
 
 SCORES = dict(zip(EMOTIONS, (0.5, 0.2, 0.1, 0.05, 0.05, 0.04, 0.03, 0.03), strict=True))
 OPINION = Opinion(

@@ -1,9 +1,11 @@
 """The OpenAPI document: schemathesis asks the server what it allows, and what it forbids."""
 
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
 
 from tests.serve.serving import Server
 
@@ -45,4 +47,6 @@ def test_requests_that_the_document_allows_or_forbids_are_answered_as_it_says(se
             def ask(case: Any) -> None:
                 case.call_and_validate(timeout=30, excluded_checks=[positive_data_acceptance])
 
-            ask()
+            # A route without parameters knows no wrong request.
+            with nullcontext() if mode is schemathesis.GenerationMode.POSITIVE else suppress(Unsatisfiable):
+                ask()

@@ -69,9 +69,9 @@ def _session(path: Path, threads: int) -> Any:
     options.log_severity_level = 3
     # The arena keeps the largest batch's memory for ever; without it a process stays small.
     options.enable_cpu_mem_arena = False
-    return _loaded(
-        path, lambda name: onnxruntime.InferenceSession(name, options, providers=["CPUExecutionProvider"])
-    )
+    there = onnxruntime.get_available_providers()  # CUDA is there with the package onnxruntime-gpu
+    providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in there]
+    return _loaded(path, lambda name: onnxruntime.InferenceSession(name, options, providers=providers))
 
 
 def _loaded(path: Path, load: Callable[[str], Any]) -> Any:

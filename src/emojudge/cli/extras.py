@@ -11,7 +11,7 @@ from emojudge.errors import MissingExtraError
 COMING = "not there yet: "  # nothing uses the extra's packages so far
 ADDS = {  # by extra; a test holds this against the package's metadata
     "asr": "transcribes recordings that have no transcript, offline",
-    "bulk": COMING + "many files on a Ray cluster",
+    "bulk": "predicts many recordings over many workers, on this machine or a Ray cluster, from any storage",
     "dev": "tests and checks emojudge itself",
     "diarise": "finds who speaks when, with a pipeline of pyannote.audio that you have",
     "docs": "builds emojudge's documentation",

@@ -8,19 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emojudge.audio.suffixes import AUDIO_SUFFIXES
 from emojudge.audio.transcripts import Transcripts, read_transcript
 from emojudge.cli.messages import count, utf8
 from emojudge.corpora import table
 from emojudge.errors import AudioError, CorpusError, EmojudgeError, TranscriptError
 from emojudge.records import Failure, Transcript, Utterance
 
-AUDIO_SUFFIXES = frozenset(  # what is taken from a folder; a file that is named itself may have any
-    f".{suffix}"
-    for suffix in (
-        *("wav", "wave", "flac", "mp3", "ogg", "oga", "opus", "aif", "aiff", "au", "caf"),
-        *("m4a", "mp4", "mov", "aac", "webm", "weba", "mkv", "mka", "3gp", "amr", "wma"),
-    )
-)
 STDIN = "stdin"  # its id, and the name of its copy
 
 _EXPECTED = "a recording, a folder, a glob or a manifest"

@@ -29,7 +29,8 @@ Table = Annotated[
     Path,
     typer.Argument(
         metavar="PREDICTIONS",
-        help="A .csv, .tsv or .jsonl of any recogniser: id, emotion, score_EMOTION, transcript, file …",
+        help="A .csv, .tsv, .jsonl or .parquet of any recogniser, or a folder of them: id, emotion, "
+        "score_EMOTION, transcript, file …",
         show_default=False,
     ),
 ]

@@ -97,7 +97,7 @@ def _record(row: "Row", verdict: "Verdict | None") -> str:
 
 
 def _write_csv(judged: "Judged", file: TextIO) -> None:
-    from emojudge.cli.output import COLUMNS, verdict_cells
+    from emojudge.rows import COLUMNS, verdict_cells
 
     writer: csv.DictWriter[str] | None = None
     for row, verdict in judged:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from emojudge.cli.bulk import bulk
 from emojudge.cli.bundle import app as bundle_app
 from emojudge.cli.corpus import app as corpus_app
 from emojudge.cli.doctor import doctor
@@ -78,6 +79,7 @@ def options(
 
 
 app.command("predict")(predict)
+app.command("bulk")(bulk)
 app.command("report")(report)
 app.command("doctor")(doctor)
 app.command("train")(train)

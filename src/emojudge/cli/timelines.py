@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import TextIO
 
 from emojudge.cli.choices import Layout
-from emojudge.cli.output import COLUMNS, row
 from emojudge.records import Passage, Timeline
+from emojudge.rows import COLUMNS, row
 
 
 def _write_json(timeline: Timeline, file: TextIO) -> None:

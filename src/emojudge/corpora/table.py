@@ -113,21 +113,18 @@ def _read(
 ) -> tuple[Path, list[tuple[int, Utterance | CorpusError]], Counter[str]]:
     """The table's file, its rows in order with their lines, and how often which label named no emotion."""
     table = _find(path)
-    rows = [*table_rows(table)]
-    if not rows:
-        raise CorpusError(table, found="no row", expected="one row per utterance")
-    names = _resolve(table, list({name: None for _, row in rows for name in row}), columns or {})
     items: list[tuple[int, Utterance | CorpusError]] = []
     unknown: Counter[str] = Counter()
     lines: dict[str, int] = {}
-    for line, row in rows:
-        where = f"{table}:{line}"
+    for line, cells in read_cells(table, columns):
         try:
-            cells = {name: _cell(where, column, row.get(column)) for name, column in names.items()}
+            if isinstance(cells, CorpusError):
+                raise cells
             utterance = _utterance(table, line, cells)
             if utterance.id in lines:
                 found = f"the id {utterance.id!r}, which line {lines[utterance.id]} has too"
-                raise CorpusError(where, found=found, expected="each id once", advice="Add a column 'id'.")
+                advice = "Add a column 'id'."
+                raise CorpusError(f"{table}:{line}", found=found, expected="each id once", advice=advice)
         except CorpusError as error:
             items.append((line, error))
             continue
@@ -136,6 +133,22 @@ def _read(
         if utterance.emotion is None and cells.get("emotion"):
             unknown[cells["emotion"]] += 1
     return table, items, unknown
+
+
+def read_cells(
+    table: Path, columns: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, dict[str, str] | CorpusError]]:
+    """Every row's line and its cells as stripped text, by our names of the columns; errors as for `read`."""
+    rows = [*table_rows(table)]
+    if not rows:
+        raise CorpusError(table, found="no row", expected="one row per utterance")
+    names = _resolve(table, list({name: None for _, row in rows for name in row}), columns or {})
+    for line, row in rows:
+        try:
+            where = f"{table}:{line}"
+            yield line, {name: _cell(where, column, row.get(column)) for name, column in names.items()}
+        except CorpusError as error:
+            yield line, error
 
 
 def _find(path: Path) -> Path:

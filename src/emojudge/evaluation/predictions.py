@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,7 +74,7 @@ class Predictions:
     are kept as failures. Emotions are named in full, by letter or by a common synonym.
 
     Args:
-        path: the table.
+        path: the table, or a folder of such tables, such as the parts that a bulk run writes.
         columns: our name → the table's, for columns with other names.
         scale: of the table's attributes, which become 1..7.
         attributes_alone: rows with attributes and without an emotion are none that failed.
@@ -88,8 +89,9 @@ class Predictions:
     attributes_alone: bool = False
 
     def __post_init__(self) -> None:
-        if self.path.suffix.lower() not in SUFFIXES or not self.path.is_file():
-            found = f"a {self.path.suffix or 'nameless'} file" if self.path.is_file() else "no such file"
+        if not self._tables():
+            kinds = {True: f"a {self.path.suffix or 'nameless'} file", False: "no such file"}
+            found = "a folder without one" if self.path.is_dir() else kinds[self.path.is_file()]
             raise PredictionsError(
                 self.path, found=found, expected=f"a table of predictions ({', '.join(SUFFIXES)})"
             )
@@ -102,6 +104,10 @@ class Predictions:
                     self.path, found=f"a mapping for {name!r}", expected=expected, advice=advice
                 )
 
+    def _tables(self) -> list[Path]:
+        files = sorted(self.path.iterdir()) if self.path.is_dir() else [self.path]
+        return [file for file in files if file.suffix.lower() in SUFFIXES and file.is_file()]
+
     def __iter__(self) -> Iterator[Row]:
         """Rows as they are read. An id that is there twice gets its line's number."""
         seen: set[str] = set()
@@ -109,7 +115,7 @@ class Predictions:
         scores: dict[str, dict[Emotion, str]] = {}
         header: tuple[str, ...] = ()
         try:
-            for line, cells in table_rows(self.path):
+            for line, cells in chain.from_iterable(map(table_rows, self._tables())):
                 if tuple(cells) != header:  # rows of JSONL may differ
                     header = tuple(cells)
                     names, scores = self._names(header), _score_columns(header)
