@@ -31,7 +31,9 @@ def main() -> None:
         "--most", type=int, help="clips at most: of an emotion in a split (as_msp), changed (stress)"
     )
     parser.add_argument("--model", help="GGUF file or name (judge); large, tiny (full_size)")
-    parser.add_argument("--limit", type=int, default=600, help="utterances at most (judge); seconds (serve_load)")
+    parser.add_argument(
+        "--limit", type=int, default=600, help="utterances at most (judge); seconds (serve_load)"
+    )
     parser.add_argument("--threads", type=int, help="of a language model in this process (judge)")
     parser.add_argument("--ledger", type=Path, help="where answers are kept between runs (judge)")
     arguments = parser.parse_args()

@@ -164,7 +164,7 @@ class Store:
     # ------------------------------------------------------------------------------------------ while it runs
 
     def note(self, job: Begun, results: Sequence[Result], seconds: float) -> bool:
-        """Write down what was found up to `seconds`; False where the job is not to go on."""
+        """Write down how far it is and what was found; False where the job is not to go on."""
         with self._lock, self._base:
             self._base.execute("BEGIN IMMEDIATE")
             if not self._is_running(job):
@@ -178,7 +178,8 @@ class Store:
                         (job.id, doubt(result), result.model_dump_json(), job.id),
                     )
             self._base.execute("UPDATE jobs SET seconds = ? WHERE id = ?", (seconds, job.id))
-            self._event(job.id, job.attempt, "progress", {"seconds": round(seconds, 3)})
+            if not results:
+                self._event(job.id, job.attempt, "progress", {"seconds": round(seconds, 3)})
         return True
 
     def end(

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +133,9 @@ class Runner:
         self._note(job, found, reading.seconds)
         return broken
 
-    def _told(self, job: Begun, blocks: Iterable[Samples], kept: Any) -> Iterator[Samples]:
-        for block in blocks:
-            if self._stop.is_set():
-                raise _Stopped
+    def _told(self, job: Begun, reading: Reading, kept: Any) -> Iterator[Samples]:
+        for block in reading:
+            self._note(job, [], reading.seconds)
             if kept is not None:
                 kept.write(block)
             yield block
