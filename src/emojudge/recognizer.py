@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emojudge.ahead import ahead
 from emojudge.audio.decode import SAMPLE_RATE, Audio, Stream, decode, stream
 from emojudge.audio.transcribe import Transcriber, load_transcriber
 from emojudge.audio.windows import trim, windows
@@ -24,6 +24,8 @@ Adapt = Literal["collection", "speaker"]
 Input = Utterance | tuple[Utterance, Audio]  # the second for an utterance whose audio is already decoded
 CHUNK = 32  # utterances that are decided together
 PENDING = 300 * SAMPLE_RATE  # samples that are held decoded at a time, whatever the recordings' lengths
+DECODED = 32  # windows that are decoded while those before are encoded
+Samples = NDArray[np.float32]  # (samples,), mono at SAMPLE_RATE
 
 
 @dataclass
@@ -36,6 +38,14 @@ class _Heard:
     lengths: list[int] = field(default_factory=list)  # samples of each window, as it was encoded
     seconds: float = 0.0  # of the whole recording, quiet ends included
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """An utterance that cannot be used, of which some windows may be under way."""
+
+    utterance: Utterance
+    error: EmojudgeError
 
 
 class Recognizer:
@@ -75,8 +85,9 @@ class Recognizer:
             raise AudioError(path, found=f"rate={rate}", expected="no rate: files state their own")
         audio = decode(source, rate=rate) if path is None else None
         encoder = _Encoder(self._acoustic)
-        utterance = Utterance(id=str(path or "audio"), audio=path, transcript=transcript)
-        heard = self._hear(utterance, encoder, audio)
+        heard = _Heard(Utterance(id=str(path or "audio"), audio=path, transcript=transcript), transcript)
+        for window in self._windows(heard, audio):
+            encoder.add(heard, window)
         encoder.flush()
         return self._prediction(
             heard, self._audio_logits([heard]).get(0), self._text_outputs([heard]).get(0), None
@@ -94,11 +105,10 @@ class Recognizer:
                 the training split (see `fusion.adaptation`); nothing is given out before all were heard.
                 By speaker, a recording whose speaker is not known is a `Failure`.
         """
-        remaining = iter(utterances)
-        chunks = iter(lambda: list(islice(remaining, CHUNK)), [])
+        chunks = ahead(self._encoded(utterances, adapt_to), 1)  # one while the words of another are read
         if adapt_to is None:
             for chunk in chunks:
-                yield from self._in_order(self._listen(chunk, None), None)
+                yield from self._in_order(chunk, None)
             return
         part = self.bundle.manifest.audio
         if part is not None and not part.embedding_mean:
@@ -108,43 +118,66 @@ class Recognizer:
                 expected="some, to adapt to them",
                 advice="Leave --adapt out.",
             )
-        everything = [item for chunk in chunks for item in self._listen(chunk, adapt_to)]
+        everything = [item for chunk in chunks for item in chunk]
         self._adapt([item for item in everything if isinstance(item, _Heard) and item.embeddings], adapt_to)
         yield from self._in_order(everything, adapt_to)
 
-    def _listen(self, utterances: Sequence[Input], adapt_to: Adapt | None) -> list[_Heard | Failure]:
+    def _encoded(
+        self, utterances: Iterable[Input], adapt_to: Adapt | None
+    ) -> Iterator[list[_Heard | Failure]]:
+        """Utterances whose audio is encoded, CHUNK at a time, while others are decoded."""
         encoder = _Encoder(self._acoustic)
         results: list[_Heard | Failure] = []
+        for piece in ahead(self._decoded(utterances, adapt_to), DECODED):
+            if isinstance(piece, tuple):
+                encoder.add(*piece)
+                continue
+            if isinstance(piece, _Lost):
+                encoder.forget(piece.utterance)
+                results.append(Failure(id=piece.utterance.id, error=str(piece.error)))
+            else:
+                results.append(piece)
+            if len(results) == CHUNK:
+                encoder.flush()
+                yield results
+                results = []
+        encoder.flush()
+        yield results
+
+    def _decoded(
+        self, utterances: Iterable[Input], adapt_to: Adapt | None
+    ) -> Iterator[tuple[_Heard, Samples] | _Heard | _Lost]:
+        """Each utterance's windows, and then itself with its words, or as one that cannot be used."""
         for item in utterances:
             utterance, audio = item if isinstance(item, tuple) else (item, None)
+            heard = _Heard(utterance, utterance.transcript)
             try:
                 if adapt_to == "speaker" and self._acoustic is not None:
                     _check_speaker(utterance, audio)
-                results.append(self._hear(utterance, encoder, audio))
+                for window in self._windows(heard, audio):
+                    yield heard, window
+                yield heard
             except EmojudgeError as error:
-                encoder.forget(utterance)
-                results.append(Failure(id=utterance.id, error=str(error)))
-        encoder.flush()
-        return results
+                yield _Lost(utterance, error)
 
-    def _hear(self, utterance: Utterance, encoder: "_Encoder", audio: Audio | None) -> _Heard:
-        """Find the words, and hand the audio to the encoder without keeping it."""
-        heard = _Heard(utterance, utterance.transcript)
+    def _windows(self, heard: _Heard, audio: Audio | None) -> Iterator[Samples]:
+        """Find the words, and give the windows of the audio, of which none is kept."""
+        utterance = heard.utterance
         source = audio or utterance.audio
         if source is None:
             if utterance.transcript is None:
                 raise EmojudgeError(utterance.id, found="neither audio nor words", expected="at least one")
-            return heard
+            return
         if utterance.transcript is None and self.transcriber is not None and self._linguistic is not None:
             source = source if isinstance(source, Audio) else decode(source)
             heard.transcript = self.transcriber(source.samples)
         part = self.bundle.manifest.audio
         if self._acoustic is None or part is None:
             heard.notes.append("the bundle has no model of the voice: judged by the words alone")
-            return heard
+            return
         seconds = part.window_seconds
         decoded: Audio | Stream
-        blocks: Iterable[NDArray[np.float32]]
+        blocks: Iterable[Samples]
         if isinstance(source, Audio):
             size = int(seconds * SAMPLE_RATE)
             blocks = (source.samples[start : start + size] for start in range(0, len(source.samples), size))
@@ -153,9 +186,8 @@ class Recognizer:
             blocks = decoded = stream(source, block_seconds=seconds)
         for window in windows(blocks):
             heard.seconds += len(window) / SAMPLE_RATE
-            encoder.add(heard, window if part.trim_db is None else trim(window, part.trim_db))
+            yield window if part.trim_db is None else trim(window, part.trim_db)
         heard.notes += decoded.notes  # of a stream, they are complete when it has ended
-        return heard
 
     def _adapt(self, heard: Sequence[_Heard], adapt_to: Adapt) -> None:
         part = self.bundle.manifest.audio
