@@ -1,12 +1,10 @@
 """What people say about passages: kept for the passage they meant, listed, taken back."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from emojudge.emotions import EMOTIONS
 from emojudge.records import Attributes, Passage, Prediction
-from emojudge.serve.jobs import Store
+from emojudge.serve.jobs import Options, Store
 from emojudge.serve.schema import CorrectionRequest
 from tests.serve.serving import Server
 
@@ -26,12 +24,7 @@ def test_places_are_those_of_the_timeline_where_turns_overlap(tmp_path: Path) ->
     """A short turn within a long one ends first, and comes after it in the timeline."""
     store = Store(tmp_path)
     job = store.new_id()
-    with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as base, base:
-        base.execute(
-            "INSERT INTO jobs (id, name, options, state, created, number) "
-            "VALUES (?, 'call', ?, 'queued', ?, 1)",
-            (job, '{"transcript": null, "judge": false}', "2026-05-04T10:00:00.000+00:00"),
-        )
+    store.add(job, "call", Options())
     begun = store.begin()
     assert begun is not None
     short, long, last = passage(2, 3, 0.9), passage(0, 5, 0.5), passage(6, 7, 0.7)

@@ -19,6 +19,7 @@ from emojudge.serve.judging import Judging
 from emojudge.serve.metrics import Metrics
 from emojudge.serve.observing import Observer
 from emojudge.serve.routes import corrections, jobs, judge, page, predict, status
+from emojudge.serve.routes.documented import with_problems
 from emojudge.serve.runner import Runner
 from emojudge.serve.security import Guard
 from emojudge.serve.service import Service
@@ -58,6 +59,7 @@ def make_app(settings: Settings, recognizer: Recognizer, asked: Judge | None = N
     for part in (predict, jobs, corrections, judge, status, live, page):
         app.include_router(part.router)
     app.mount("/page", page.files)
+    with_problems(app)
     return Observer(Guard(app, settings), service.audit, service.metrics)
 
 

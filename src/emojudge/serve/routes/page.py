@@ -1,20 +1,18 @@
 """The server's page: files that anybody may have, as they hold nothing of anyone."""
 
-from importlib.resources import files as resources
+from pathlib import Path
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-INDEX = (resources("emojudge.serve") / "web" / "index.html").read_bytes()
+FOLDER = Path(__file__).parents[1] / "web"
 
 router = APIRouter()
-files = StaticFiles(
-    packages=[("emojudge.page", "assets"), ("emojudge.serve", "web")]
-)  # reports' own, and ours
+files = StaticFiles(directory=FOLDER, packages=[("emojudge.page", "assets")])  # ours, and those of reports
 
 
 @router.get("/", include_in_schema=False)
-async def page() -> Response:
+async def page() -> FileResponse:
     """The page itself; what it needs is under `/page/`."""
-    return Response(INDEX, media_type="text/html")
+    return FileResponse(FOLDER / "index.html", media_type="text/html")
