@@ -64,11 +64,11 @@ export async function get(path, options) {
   return (await ask("GET", path, options)).json();
 }
 
-// Upload a recording as a job; `fetch` does not say how far an upload has come.
-export function upload(file, judge, onprogress, signal) {
+// Upload files by their fields as a job; `fetch` does not say how far an upload has come.
+export function upload(files, judge, onprogress, signal) {
   return new Promise((resolve, reject) => {
     const form = new FormData();
-    form.append("file", file, file.name);
+    for (const [field, file] of Object.entries(files)) form.append(field, file, file.name);
     const request = new XMLHttpRequest();
     request.open("POST", judge ? "/v1/jobs?judge=true" : "/v1/jobs");
     for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);

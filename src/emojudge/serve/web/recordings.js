@@ -5,10 +5,29 @@ import { forget, lengthOf, remember } from "./sound.js";
 
 const FOLLOWED = 4; // at a time: a browser has six connections to a server, and needs some
 
+const TURNS = /\.(rttm|textgrid)$/i; // who speaks when
+const WORDS = /\.(srt|vtt|json)$/i; // what is said when, and perhaps by whom
+
+// Recordings with the words and turns that came with them under the same name.
+export function paired(files) {
+  const stem = (file) => file.name.replace(/\.[^.]*$/, "");
+  const others = files.filter((file) => TURNS.test(file.name) || WORDS.test(file.name));
+  const recordings = files.filter((file) => !others.includes(file));
+  const found = recordings.map((file) => {
+    const near = others.filter((other) => stem(other) === stem(file));
+    const [turns] = near.filter((other) => TURNS.test(other.name));
+    const [words] = near.filter((other) => WORDS.test(other.name));
+    // Words are cut at themselves, unless something better says where.
+    return { file, ...(turns ? { turns } : {}), ...(words ? { [turns ? "transcript" : "turns"]: words } : {}) };
+  });
+  const alone = others.filter((other) => !recordings.some((file) => stem(file) === stem(other)));
+  return [...found, ...alone.map((file) => ({ file }))]; // which the server refuses, and says why
+}
+
 export class Recordings {
   constructor() {
     this.jobs = []; // the newest first
-    this.uploads = []; // those that have not arrived: { file, judge, share, error, abort }
+    this.uploads = []; // those that have not arrived: { file, words, judge, share, error, abort }
     this.lengths = new Map(); // seconds by job, of files that are here
     this.listeners = new Set();
     this.followed = new Map(); // by job: what ends it
@@ -32,8 +51,8 @@ export class Recordings {
   }
 
   add(files, judge) {
-    for (const file of files) {
-      const one = { file, judge, share: 0, error: null, abort: new AbortController() };
+    for (const { file, ...words } of paired(files)) {
+      const one = { file, words, judge, share: 0, error: null, abort: new AbortController() };
       this.uploads.push(one);
       this.sending = this.sending.then(() => this.send(one)); // one after the other
     }
@@ -47,7 +66,7 @@ export class Recordings {
       this.tell();
     };
     try {
-      const job = await upload(one.file, one.judge, onprogress, one.abort.signal);
+      const job = await upload({ file: one.file, ...one.words }, one.judge, onprogress, one.abort.signal);
       remember(job.id, one.file);
       this.jobs.unshift(job);
       this.dismiss(one);
