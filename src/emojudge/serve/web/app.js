@@ -81,7 +81,11 @@ async function start() {
     fill(byId("models"), `${aboutOf(models)}.`);
     byId("export").addEventListener("click", download);
     await countCorrections();
-    window.addEventListener("hashchange", () => view(models).then(() => byId("content").focus()));
+    window.addEventListener("hashchange", async () => {
+      await view(models);
+      byId("content").focus({ preventScroll: true });
+      scrollTo(0, 0);
+    });
     await view(models);
   } catch (error) {
     fill(byId("content"), make("p", { class: "error", role: "alert" }, error.message));
