@@ -201,8 +201,10 @@ def test_what_the_microphone_hears_is_followed_and_becomes_a_recording(tab: Tab,
 
 def test_the_most_doubtful_come_first_and_leave_when_they_are_labelled(tab: Tab, server: Server) -> None:
     page = tab.page
-    tab.upload(("queue.wav", wav(spoken(20.0))))
-    job = tab.open("queue.wav")
+    words = SPEECH.with_suffix(".srt").read_bytes()
+    tab.upload(("queue.srt", words), ("queue.flac", SPEECH.read_bytes()))
+    job = tab.open("queue.flac")
+    tab.see(".passage", "My parcel is lost again").locator(".who", has_text="caller").wait_for()
     page.click("nav a >> text=doubtful")
     tab.see("#details h2")
     first, second, third = server.ask("GET", "/v1/doubtful?limit=100").json["passages"][:3]

@@ -8,7 +8,7 @@ import { record } from "./record.js";
 
 const STATES = { queued: "waiting", running: "being heard", done: "done", failed: "failed", cancelled: "cancelled" };
 
-export function home(element, { recordings, models, signal }) {
+export function home(element, { recordings, models, signal, onlabel }) {
   element.replaceChildren(document.getElementById("home").content.cloneNode(true));
   const within = (name) => element.querySelector(`#${name}`);
   const judge = within("judge");
@@ -30,7 +30,7 @@ export function home(element, { recordings, models, signal }) {
     for (const one of rows.keys()) if (!shown.some((other) => keyOf(other) === one)) rows.delete(one);
     const made = shown.map((one) => {
       const key = keyOf(one);
-      if (!rows.has(key)) rows.set(key, one.file ? new UploadRow(one, recordings) : new JobRow(one, recordings));
+      if (!rows.has(key)) rows.set(key, one.file ? new UploadRow(one, recordings) : new JobRow(one, recordings, onlabel));
       rows.get(key).update(one);
       return rows.get(key).element;
     });
@@ -76,6 +76,7 @@ function recording(within, add, signal) {
       new PassageList(list, passages, () => {});
     } else if (message.type === "problem") note.textContent = `Not followed live: ${message.problem.detail}`;
     else if (message.type === "failure") note.textContent = message.failure.error;
+    else if (message.type === "closed") note.textContent = "Not followed live; at the end it becomes a recording all the same.";
   };
   const stop = async () => {
     button.disabled = true;
@@ -135,8 +136,8 @@ class UploadRow {
 }
 
 class JobRow {
-  constructor(job, recordings) {
-    this.recordings = recordings;
+  constructor(job, recordings, onlabel) {
+    Object.assign(this, { recordings, onlabel });
     this.bar = make("progress", { max: "1", "aria-label": `How far ${job.name} has been heard` });
     this.state = make("span", { class: "state" });
     this.button = make("button", { type: "button", onclick: () => this.press() });
@@ -168,6 +169,7 @@ class JobRow {
     if (ended(job) && !confirm(question)) return;
     try {
       await (ended(job) ? recordings.remove(job) : recordings.cancel(job));
+      this.onlabel(); // labels go with their recording
     } catch (error) {
       this.state.textContent = error.message;
     }
