@@ -8,7 +8,7 @@ from benchmarks.keeping import keep
 
 NAMES = (
     "accuracy", "as_msp", "bulk", "coverage", "embedded", "folds", "footprint", "full_size", "interrupted",
-    "judge", "judge_speed", "long", "picture", "pipeline", "prosody", "report", "stress",
+    "judge", "judge_speed", "long", "picture", "pipeline", "prosody", "report", "serve_load", "stress",
 )  # fmt: skip
 
 
@@ -31,7 +31,9 @@ def main() -> None:
         "--most", type=int, help="clips at most: of an emotion in a split (as_msp), changed (stress)"
     )
     parser.add_argument("--model", help="GGUF file or name (judge); large, tiny (full_size)")
-    parser.add_argument("--limit", type=int, default=600, help="utterances of a split at most (judge)")
+    parser.add_argument(
+        "--limit", type=int, default=600, help="utterances at most (judge); seconds (serve_load)"
+    )
     parser.add_argument("--threads", type=int, help="of a language model in this process (judge)")
     parser.add_argument("--ledger", type=Path, help="where answers are kept between runs (judge)")
     arguments = parser.parse_args()

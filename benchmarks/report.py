@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
         *_judge_rows(figures),
         *_long(figures.get("long", {})),
         *_evaluation(figures),
+        *_served(figures.get("serve_load", {})),
     ]
     when = [f"`{name}`: {c['date']}, {c['processor']}" for name, c in kept.items()]
     page = [
@@ -171,6 +172,24 @@ def _full_size(f: dict[str, Any]) -> list[Row]:
         Row(what, f"{ratio:.2f} ×", "≥ 2 ×", ratio >= 2, command),
         Row("the same, seconds, ours and plain", " and ".join(taken), "reported", None, command),
         Row("the same, peak resident, ours and plain", " and ".join(held), "reported", None, command),
+    ]
+
+
+def _served(f: dict[str, Any]) -> list[Row]:
+    """The server under load; no row before it was measured."""
+    if not f:
+        return []
+    command, met, load, live = "`python -m benchmarks serve_load`", f["bars"], f["together"], f["live"]
+    clients = f"{load['clients']} clients with 4-s clips"
+    p99 = f"{load['p99_s']:.2f} s"
+    times, lag = f"{f['throughput_ratio']:.2f} ×", f"{live['median_lag_s']:.2f} s"
+    done = f"{f['killed']['done']} done, {f['killed']['twice']} twice"
+    return [
+        Row(f"{clients}: errors but 429", str(load["errors"]), "0", met["errors"], command),
+        Row("the same, p99", p99, f"< {f['p99_bar_s']:.1f} s", met["p99"], command),
+        Row("the same, throughput against one by one", times, "≥ 2 ×", met["throughput"], command),
+        Row(f"{live['streams']} live streams, median lag", lag, "≤ 1.5 s", met["live"], command),
+        Row(f"{f['killed']['jobs']} jobs through a kill -9", done, "all, none twice", met["jobs"], command),
     ]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from emojudge.bundle.format import AcousticPart, Bundle, Fusion, LinguisticPart
+from tests.serve.serving import Server, served
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "i", "am", "so", "happy", "sad", "!", "you", "never", "call"]
 
@@ -94,6 +95,15 @@ def tiny_bundle(tiny_acoustic, tiny_linguistic, tiny_tokenizer, tmp_path_factory
         linguistic=(tiny_linguistic, text, tiny_tokenizer),
         fusion=fusion,
     )
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`emojudge serve` with a judge that needs no model, keeping audio, without a limit of requests."""
+    pytest.importorskip("uvicorn", reason="needs the extra 'serve'")
+    data = tmp_path_factory.mktemp("serve") / "data"
+    with served(data, "--judge", "echo", "--keep-audio", "--rate", "0") as running:
+        yield running
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from emojudge.client import Client
     from emojudge.emotions import EMOTIONS
     from emojudge.errors import (
         AudioError,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         EmojudgeError,
         JudgeError,
         MissingExtraError,
+        ServerError,
         TranscriptError,
     )
     from emojudge.judge.judging import Judge
@@ -40,6 +42,7 @@ __all__ = [
     "Attributes",
     "AudioError",
     "BundleError",
+    "Client",
     "EmojudgeError",
     "Evidence",
     "Failure",
@@ -49,6 +52,7 @@ __all__ = [
     "Opinion",
     "Prediction",
     "Recognizer",
+    "ServerError",
     "Transcript",
     "TranscriptError",
     "Utterance",
@@ -69,10 +73,11 @@ _HOMES = {
     **dict.fromkeys(
         (
             *("AudioError", "BundleError", "EmojudgeError", "JudgeError", "MissingExtraError"),
-            "TranscriptError",
+            *("ServerError", "TranscriptError"),
         ),
         "errors",
     ),
+    "Client": "client",
     "Judge": "judge.judging",
     "EMOTIONS": "emotions",
 }

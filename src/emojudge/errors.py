@@ -54,6 +54,16 @@ class JudgeError(EmojudgeError):
     """A judge that cannot be asked: its prompt, provider, settings, ledger or input."""
 
 
+class ServerError(EmojudgeError):
+    """A server that cannot be reached, or what it refuses; `status` is HTTP's, None without an answer."""
+
+    def __init__(
+        self, where: object, *, found: str, expected: str, advice: str = "", status: int | None = None
+    ) -> None:
+        super().__init__(where, found=found, expected=expected, advice=advice)
+        self.status = status
+
+
 class ChallengeError(EmojudgeError):
     """A submission that the challenge would refuse, or a system of the paper that cannot be run."""
 

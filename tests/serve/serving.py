@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+SPEECH = Path(__file__).parents[2] / "examples" / "two_voices.flac"
 MAIN = "from emojudge.cli.main import main; main()"
 
 
@@ -66,10 +67,11 @@ class Server:
         path: str,
         *files: tuple[str, bytes],
         fields: tuple[tuple[str, str], ...] = (),
+        names: tuple[str, ...] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """A form with files and text fields."""
-        body, kind = form(*files, fields=fields)
+        """A form with files and text fields; the files' fields are `file` unless they have `names`."""
+        body, kind = form(*files, fields=fields, names=names)
         return self.ask("POST", path, body, {"Content-Type": kind, **(headers or {})})
 
     def job_when(self, job: str, states: tuple[str, ...] = ("done",), seconds: float = 60.0) -> Any:
@@ -128,12 +130,15 @@ def served(data: Path, *options: str, token: str | None = None) -> Iterator[Serv
                 process.wait()
 
 
-def form(*files: tuple[str, bytes], fields: tuple[tuple[str, str], ...] = ()) -> tuple[bytes, str]:
-    """A form's body and content type; a file's field is `file`."""
+def form(
+    *files: tuple[str, bytes], fields: tuple[tuple[str, str], ...] = (), names: tuple[str, ...] = ()
+) -> tuple[bytes, str]:
+    """A form's body and content type; a file's field is `file` unless it has a name."""
     boundary = b"----of-the-tests"
     parts = [
-        b'Content-Disposition: form-data; name="file"; filename="%s"\r\n\r\n%s' % (name.encode(), content)
-        for name, content in files
+        b'Content-Disposition: form-data; name="%s"; filename="%s"\r\n\r\n%s'
+        % (field.encode(), name.encode(), content)
+        for (name, content), field in zip(files, names or ("file",) * len(files), strict=True)
     ]
     parts += [
         b'Content-Disposition: form-data; name="%s"\r\n\r\n%s' % (name.encode(), value.encode())
@@ -152,6 +157,15 @@ def voice(seconds: float = 1.5, seed: int = 0, rate: int = 16_000) -> np.ndarray
     harmonics = sum(np.sin(n * phase) / n for n in range(1, 12))
     envelope = 0.55 + 0.45 * np.sin(2 * np.pi * 3 * times + seed)
     return (0.15 * harmonics * envelope + 0.005 * generator.normal(size=len(times))).astype(np.float32)
+
+
+def speech(seconds: float, seed: int = 0) -> np.ndarray:
+    """Real speech `(samples,)` at 16 kHz, in stretches with pauses: a detector of voices hears no tones."""
+    spoken, rate = soundfile.read(SPEECH, dtype="float32")
+    assert rate == 16_000
+    pause = np.zeros(rate // 2, dtype=np.float32)
+    once = np.roll(np.concatenate([pause, spoken, pause]), seed * rate // 4)
+    return np.resize(once, int(seconds * rate))
 
 
 def wav(samples: np.ndarray, rate: int = 16_000, subtype: str = "FLOAT") -> bytes:

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+import emojudge
 from emojudge.corpora.table import load
+from emojudge.records import Segment, Timeline
 from emojudge.serve.schema import Job
-from tests.serve.serving import Server, served, voice, wav
+from emojudge.timeline import gather
+from tests.serve.serving import Server, served, speech, wav
 
 
 def posted(server: Server, content: bytes, name: str = "call.wav", **more: object) -> str:
@@ -40,7 +43,7 @@ def events(server: Server, job: str, last: int | None = None) -> list[tuple[int,
 
 
 def test_a_recording_becomes_a_timeline_and_its_upload_is_gone(server: Server) -> None:
-    job = posted(server, wav(voice(14.0, seed=2)))
+    job = posted(server, wav(speech(14.0, seed=2)))
     found = server.job_when(job)
     Job.model_validate(found)
     timeline = found["timeline"]
@@ -52,8 +55,42 @@ def test_a_recording_becomes_a_timeline_and_its_upload_is_gone(server: Server) -
     assert server.ask("GET", f"/v1/jobs/{job}/audio").body[:4] == b"fLaC"
 
 
+def test_the_timeline_is_the_librarys(server: Server) -> None:
+    content = wav(speech(16.0))
+    turns = (
+        b"SPEAKER call 1 0.5 4.0 <NA> <NA> anna <NA> <NA>\nSPEAKER call 1 5.0 6.0 <NA> <NA> ben <NA> <NA>\n"
+    )
+    answer = server.upload(
+        "/v1/jobs?judge=true", ("a.wav", content), ("t.rttm", turns), names=("file", "turns")
+    )
+    assert answer.status == 202, answer.body
+    found = Timeline.model_validate(server.job_when(answer.json["id"])["timeline"])
+    given = [
+        Segment(start=0.5, end=4.5, text="", speaker="anna"),
+        Segment(start=5, end=11, text="", speaker="ben"),
+    ]
+    mine = gather(emojudge.load(asr="none", threads=1), content, id="a.wav", turns=given, hop_seconds=1.0)
+    assert [(p.start, p.end, p.speaker) for p in found.passages] == [
+        (p.start, p.end, p.speaker) for p in mine.passages
+    ]
+    assert [p.prediction.scores for p in found.passages] == [
+        pytest.approx(p.prediction.scores, abs=1e-5) for p in mine.passages
+    ]
+    assert [p.time for p in found.points] == [p.time for p in mine.points]
+    assert (found.seconds, found.bundle, found.notes) == (mine.seconds, mine.bundle, mine.notes)
+    assert {p.prediction.verdict.provider for p in found.passages if p.prediction.verdict} == {"echo"}
+
+
+def test_words_that_cannot_be_read_are_refused(server: Server) -> None:
+    answer = server.upload(
+        "/v1/jobs", ("a.wav", wav(speech(2.0))), ("t.rttm", b"\xff\xfe"), names=("file", "turns")
+    )
+    assert (answer.status, answer.json["where"]) == (422, "t.rttm")
+    assert "/" not in answer.json["detail"]
+
+
 def test_events_can_be_taken_up_where_they_broke_off(server: Server) -> None:
-    job = posted(server, wav(voice(14.0, seed=3)))
+    job = posted(server, wav(speech(14.0, seed=3)))
     all_of_them = events(server, job)
     assert [kind for _, kind, _ in all_of_them][:1] == ["started"]
     assert all_of_them[-1][1] == "done"
@@ -65,7 +102,7 @@ def test_events_can_be_taken_up_where_they_broke_off(server: Server) -> None:
 
 
 def test_humes_shape_of_a_timeline(server: Server) -> None:
-    job = posted(server, wav(voice(8.0, seed=4)))
+    job = posted(server, wav(speech(8.0, seed=4)))
     passages = server.job_when(job)["timeline"]["passages"]
     (file,) = server.ask("GET", f"/v1/jobs/{job}?format=hume").json
     (group,) = file["results"]["predictions"][0]["models"]["prosody"]["grouped_predictions"]
@@ -76,7 +113,7 @@ def test_humes_shape_of_a_timeline(server: Server) -> None:
 
 def test_a_recording_that_breaks_off_fails_with_what_was_found(server: Server, tmp_path: Path) -> None:
     with served(tmp_path / "data", "--max-minutes", "0.2") as small:
-        job = posted(small, wav(voice(14.0)))
+        job = posted(small, wav(speech(14.0)))
         found = small.job_when(job, ("failed",))
         assert "12 s" in found["error"]
         assert found["timeline"]["passages"]
@@ -89,22 +126,22 @@ def test_what_is_no_recording_is_refused_at_once(server: Server) -> None:
 
 
 def test_cancelled_and_deleted(server: Server) -> None:
-    first = posted(server, wav(voice(120.0, seed=5)))
-    second = posted(server, wav(voice(60.0, seed=6)))
+    first = posted(server, wav(speech(120.0, seed=5)))
+    second = posted(server, wav(speech(60.0, seed=6)))
     assert server.ask("POST", f"/v1/jobs/{second}/cancel").json["state"] == "cancelled"
     assert server.ask("POST", f"/v1/jobs/{second}/cancel").status == 409
     assert events(server, second)[-1][1] == "cancelled"
     assert server.ask("DELETE", f"/v1/jobs/{first}").status == 204
     assert server.ask("DELETE", f"/v1/jobs/{first}").status == 404
     assert server.ask("GET", f"/v1/jobs/{first}").status == 404
-    third = posted(server, wav(voice(2.0, seed=7)))  # the runner goes on with the next
+    third = posted(server, wav(speech(2.0, seed=7)))  # the runner goes on with the next
     server.job_when(third)
     assert not list((server.data / "uploads").iterdir())
     assert not (server.data / "audio" / f"{first}.flac").exists()
 
 
 def test_a_correction_goes_out_as_a_corpus_that_training_reads(server: Server, tmp_path: Path) -> None:
-    job = posted(server, wav(voice(5.0, seed=8)))
+    job = posted(server, wav(speech(5.0, seed=8)))
     passage = server.job_when(job)["timeline"]["passages"][0]
     doubtful = server.ask("GET", "/v1/doubtful?limit=500").json["passages"]
     assert [d["doubt"] for d in doubtful] == sorted((d["doubt"] for d in doubtful), reverse=True)
@@ -143,7 +180,7 @@ def test_a_correction_goes_out_as_a_corpus_that_training_reads(server: Server, t
 def test_corrections_of_what_nobody_could_learn_from_are_refused(tmp_path: Path) -> None:
     with served(tmp_path / "data") as server:
         assert server.ask("GET", "/v1/corrections/export").status == 404
-        job = posted(server, wav(voice(3.0)))
+        job = posted(server, wav(speech(3.0)))
         server.job_when(job)
         asked = {"job": job, "passage": 0, "emotion": "sad"}
         assert server.ask("POST", "/v1/corrections", asked).status == 409
@@ -154,10 +191,11 @@ def test_corrections_of_what_nobody_could_learn_from_are_refused(tmp_path: Path)
         assert zipfile.ZipFile(io.BytesIO(content)).namelist() == ["manifest.jsonl"]
 
 
+@pytest.mark.slow
 def test_twenty_jobs_are_done_once_each_though_the_server_is_killed(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with served(data, "--rate", "0") as server:
-        jobs = [posted(server, wav(voice(9.0, seed=n)), f"{n}.wav") for n in range(20)]
+        jobs = [posted(server, wav(speech(9.0, seed=n)), f"{n}.wav") for n in range(20)]
         while server.ask("GET", "/v1/jobs").json["jobs"][-4]["state"] != "done":
             time.sleep(0.02)
         server.kill()
@@ -181,7 +219,7 @@ def test_twenty_jobs_are_done_once_each_though_the_server_is_killed(tmp_path: Pa
 def test_a_server_that_is_asked_to_end_queues_its_job_again(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with served(data) as server:
-        job = posted(server, wav(voice(240.0)))
+        job = posted(server, wav(speech(240.0)))
         while server.ask("GET", f"/v1/jobs/{job}").json["passages"] < 2:
             time.sleep(0.05)
         assert server.stop() == 0

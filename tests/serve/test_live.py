@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soxr
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.serve.serving import Server, served, voice, webm
+from tests.serve.serving import Server, served, speech, webm
 
 
 def stream(server: Server, **more: Any) -> ClientConnection:
@@ -25,15 +26,14 @@ def heard(talk: ClientConnection, until: str = "done") -> list[dict[str, Any]]:
     return found
 
 
-def speech(rate: int = 16_000) -> np.ndarray:
-    """Two stretches with a pause between them."""
-    pause = np.zeros(rate, dtype=np.float32)
-    return np.concatenate([pause, voice(7.0, 1, rate), pause, voice(7.0, 2, rate), pause])
+def spoken(rate: int = 16_000) -> np.ndarray:
+    """17 s of speech `(samples,)` at a rate in Hz, with pauses."""
+    return soxr.resample(speech(17.0), 16_000, rate)
 
 
 @pytest.mark.parametrize("rate", [16_000, 8_000, 48_000])
 def test_pcm_at_any_rate(server: Server, rate: int) -> None:
-    data = (speech(rate) * 32_767).astype("<i2").tobytes()
+    data = (spoken(rate) * 32_767).astype("<i2").tobytes()
     with stream(server) as talk:
         talk.send(json.dumps({"format": "pcm16", "rate": rate, "id": "mic"}))
         for start in range(0, len(data), 9_999):  # an odd number: samples are cut in two
@@ -49,7 +49,7 @@ def test_pcm_at_any_rate(server: Server, rate: int) -> None:
 
 
 def test_a_passage_comes_before_the_stream_ends(server: Server) -> None:
-    data = (speech() * 32_767).astype("<i2").tobytes()
+    data = (spoken() * 32_767).astype("<i2").tobytes()
     with stream(server) as talk:
         talk.send(json.dumps({"format": "pcm16", "rate": 16_000}))
         talk.send(data)
@@ -59,7 +59,7 @@ def test_a_passage_comes_before_the_stream_ends(server: Server) -> None:
 
 
 def test_what_a_browsers_microphone_sends(server: Server) -> None:
-    content = webm(speech(48_000))
+    content = webm(spoken(48_000))
     with stream(server) as talk:
         talk.send(json.dumps({"format": "webm"}))
         half = len(content) * 2 // 3

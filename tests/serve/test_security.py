@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import re
 import socket
 import threading
 import time
@@ -40,6 +41,18 @@ def test_other_hosts_and_other_sites_are_refused(server: Server) -> None:
         )
 
 
+def test_the_page_is_open_and_has_nothing_inline(server: Server) -> None:
+    page = server.ask("GET", "/")
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert not re.search(rb"<script(?![^>]*\ssrc=)|<style|\son\w+=|\sstyle=", page.body)
+    for needed in re.findall(rb'(?:src|href)="(/page/[^"]+)"', page.body):
+        assert server.ask("GET", needed.decode()).status == 200
+    for path in ("/page/none.css", "/page/../app.py", "/page/%2e%2e/app.py", "/page//etc/passwd"):
+        answer = server.ask("GET", path)
+        assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
 def test_browsers_are_told_what_to_refuse(server: Server) -> None:
     for path in ("/v1/models", "/nowhere", "/healthz"):
         headers = server.ask("GET", path).headers
@@ -59,6 +72,7 @@ def test_the_token(tmp_path: Path) -> None:
     ) as server:
         assert server.ask("GET", "/healthz").status == 200
         assert server.ask("GET", "/readyz").status == 200
+        assert server.ask("GET", "/").status == 200
         for path in ("/v1/models", "/metrics", "/openapi.json", "/v1/jobs", "/nowhere"):
             answer = server.ask("GET", path)
             assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer"), path
@@ -127,7 +141,7 @@ def test_a_budget_fills_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
-    content = wav(voice(8.0))
+    content = wav(voice(2.0))
     with served(tmp_path / "data", "--rate", "0", "--workers", "1") as server:
         files = [(f"{n}.wav", content) for n in range(32)]
 

@@ -14,6 +14,7 @@ from emojudge.errors import EmojudgeError
 from emojudge.records import Failure, Prediction, Utterance
 
 if TYPE_CHECKING:
+    from emojudge.client import Client
     from emojudge.recognizer import Recognizer
 
 MANY = 8  # inputs from which on a progress bar is worth its place
@@ -24,7 +25,7 @@ FEW = 10  # recordings in a group below which adaptation changes little, see fus
 class Judging:
     """A run over the inputs, and what became of it."""
 
-    recognizer: "Recognizer"
+    recognizer: "Recognizer | Client"
     inputs: Inputs
     spool: Path  # where the copy of stdin is; of no interest to people
     group: Group | None = None
@@ -91,6 +92,18 @@ def load_recognizer(
             "transcript will be judged by the voice alone ('emojudge doctor' says what would add one)"
         )
     return recognizer
+
+
+def check_server_options(**given: object) -> None:
+    """Raises EmojudgeError for options that say what a server decides by itself."""
+    for name, value in given.items():
+        if value:
+            raise EmojudgeError(
+                f"--{name}",
+                found="--server beside it",
+                expected="one of the two",
+                advice="The server was started with a bundle and a transcriber of its own.",
+            )
 
 
 def check_speakers(inputs: Inputs) -> None:

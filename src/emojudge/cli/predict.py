@@ -64,6 +64,13 @@ def predict(
     threads: Annotated[
         int, typer.Option(metavar="N", min=0, max=1024, help="Threads of the models; 0: one per core.")
     ] = 0,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Have an emojudge server predict; its token, if it wants one, from EMOJUDGE_TOKEN.",
+        ),
+    ] = None,
     judge: o.Name = None,
     judge_settings: o.SettingsFile = None,
     gate: o.GateOption = None,
@@ -79,8 +86,10 @@ def predict(
     import tempfile
 
     from emojudge.cli.inputs import check_output
-    from emojudge.cli.judging import Judging, check_speakers, load_recognizer
+    from emojudge.cli.judging import Judging, check_server_options, check_speakers, load_recognizer
     from emojudge.cli.output import choose_format, opened, write
+    from emojudge.client import Client
+    from emojudge.recognizer import Recognizer
 
     chosen = choose_format(layout, output)
     with tempfile.TemporaryDirectory(prefix="emojudge-") as spool:
@@ -90,7 +99,11 @@ def predict(
             check_output(output, [path for path in read if path is not None])
         if adapt is Group.SPEAKER:
             check_speakers(gathered)
-        recognizer = load_recognizer(gathered, bundle, asr, language, threads)
+        if server is not None:
+            check_server_options(bundle=bundle, adapt=adapt, threads=threads, asr=asr != "auto")
+            recognizer: Recognizer | Client = Client(server)
+        else:
+            recognizer = load_recognizer(gathered, bundle, asr, language, threads)
         # Rows that stream to a terminal would run through the bar.
         bar = sys.stderr.isatty() and not (
             output is None and chosen is not Format.TABLE and sys.stdout.isatty()
@@ -101,9 +114,8 @@ def predict(
             judge, judge_settings, None, threshold, gate, ledger=ledger, max_cost=max_cost, redact=redact
         )
         if asked != o.Asked(None):
-            results = o.judged(
-                results, o.make_judge(asked, recognizer.bundle), gathered.utterances, recognizer.bundle
-            )
+            own = recognizer.bundle if isinstance(recognizer, Recognizer) else None
+            results = o.judged(results, o.make_judge(asked, own), gathered.utterances, own)
         try:
             with opened(output, chosen) as file:
                 write(results, file, chosen)

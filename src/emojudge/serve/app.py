@@ -18,7 +18,8 @@ from emojudge.serve.jobs import Store
 from emojudge.serve.judging import Judging
 from emojudge.serve.metrics import Metrics
 from emojudge.serve.observing import Observer
-from emojudge.serve.routes import corrections, jobs, judge, predict, status
+from emojudge.serve.routes import corrections, jobs, judge, page, predict, status
+from emojudge.serve.routes.documented import with_problems
 from emojudge.serve.runner import Runner
 from emojudge.serve.security import Guard
 from emojudge.serve.service import Service
@@ -55,8 +56,10 @@ def make_app(settings: Settings, recognizer: Recognizer, asked: Judge | None = N
     )
     app.state.service = service
     problems.install(app)
-    for part in (predict, jobs, corrections, judge, status, live):
+    for part in (predict, jobs, corrections, judge, status, live, page):
         app.include_router(part.router)
+    app.mount("/page", page.files)
+    with_problems(app)
     return Observer(Guard(app, settings), service.audit, service.metrics)
 
 

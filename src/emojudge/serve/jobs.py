@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from emojudge.errors import EmojudgeError
-from emojudge.records import Failure, Passage, Point, Timeline
+from emojudge.records import Failure, Passage, Point, Record, Timeline, Transcript
 from emojudge.serve.schema import Correction, CorrectionRequest, Doubtful, Job, State
 
 VERSION = 1
@@ -45,6 +45,14 @@ CREATE TABLE corrections (
 Result = Passage | Point | Failure
 
 
+class Options(Record):
+    """What a client asked of a job."""
+
+    judge: bool = False
+    transcript: Transcript | None = None  # what is said, with times
+    turns: Transcript | None = None  # who speaks when
+
+
 @dataclass(frozen=True)
 class Begun:
     """A job that is to be done now."""
@@ -52,8 +60,7 @@ class Begun:
     id: str
     name: str
     attempt: int
-    transcript: str | None
-    judge: bool
+    options: Options
 
 
 @dataclass(frozen=True)
@@ -118,15 +125,14 @@ class Store:
         """An id that nobody can guess."""
         return uuid.uuid4().hex
 
-    def add(self, job: str, name: str, transcript: str | None, judge: bool) -> Job:
+    def add(self, job: str, name: str, options: Options) -> Job:
         """Queue a job whose upload is in its place."""
-        options = json.dumps({"transcript": transcript, "judge": judge})
         with self._lock, self._base:
             self._base.execute("BEGIN IMMEDIATE")
             self._base.execute(
                 "INSERT INTO jobs (id, name, options, state, created, number) VALUES (?, ?, ?, 'queued', ?, "
                 "(SELECT coalesce(max(number), 0) + 1 FROM jobs))",
-                (job, name, options, _now()),
+                (job, name, options.model_dump_json(), _now()),
             )
         return self.get(job)  # type: ignore[return-value]
 
@@ -153,13 +159,12 @@ class Store:
             self._base.execute("DELETE FROM passages WHERE job = ?", (row[0],))
             self._base.execute("DELETE FROM events WHERE job = ?", (row[0],))
             self._event(row[0], row[2], "started", {"attempt": row[2]})
-        options = json.loads(row[3])
-        return Begun(row[0], row[1], row[2], options["transcript"], options["judge"])
+        return Begun(row[0], row[1], row[2], Options.model_validate_json(row[3]))
 
     # ------------------------------------------------------------------------------------------ while it runs
 
     def note(self, job: Begun, results: Sequence[Result], seconds: float) -> bool:
-        """Write down what was found up to `seconds`; False where the job is not to go on."""
+        """Write down how far it is and what was found; False where the job is not to go on."""
         with self._lock, self._base:
             self._base.execute("BEGIN IMMEDIATE")
             if not self._is_running(job):
@@ -173,7 +178,8 @@ class Store:
                         (job.id, doubt(result), result.model_dump_json(), job.id),
                     )
             self._base.execute("UPDATE jobs SET seconds = ? WHERE id = ?", (seconds, job.id))
-            self._event(job.id, job.attempt, "progress", {"seconds": round(seconds, 3)})
+            if not results:
+                self._event(job.id, job.attempt, "progress", {"seconds": round(seconds, 3)})
         return True
 
     def end(

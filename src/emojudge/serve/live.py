@@ -19,10 +19,10 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import Field, ValidationError
 
 from emojudge.audio.decode import SAMPLE_RATE, Audio, Samples
+from emojudge.audio.segment import Segmenter, Span
 from emojudge.audio.source import MAX_RATE, MIN_RATE
 from emojudge.errors import EmojudgeError
 from emojudge.records import Failure, Passage, Utterance
-from emojudge.serve.following import Segmenter, Span
 from emojudge.serve.problems import Problem, problem_of
 from emojudge.serve.schema import Body
 from emojudge.serve.security import check_token

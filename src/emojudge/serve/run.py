@@ -42,7 +42,7 @@ def serve(settings: Settings, recognizer: Recognizer, judge: Judge | None = None
             proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,
             lifespan="on",
         )
-        # uvicorn repeats the signal that ended it: SIGTERM must not end the process before the folder goes.
+        # uvicorn repeats the signal that ended it: not before the folder of uploads is gone.
         before = signal.signal(signal.SIGTERM, lambda *_: None)
         try:
             _Server(config).run(sockets=[listening])

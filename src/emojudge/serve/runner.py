@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ from emojudge.errors import EmojudgeError
 from emojudge.recognizer import Recognizer
 from emojudge.records import Failure, Passage
 from emojudge.serve.decoding import Decoders, Reading
-from emojudge.serve.following import follow
 from emojudge.serve.jobs import Begun, Result, Store
 from emojudge.serve.judging import Judging
 from emojudge.serve.metrics import Metrics
 from emojudge.serve.settings import Settings
+from emojudge.timeline import follow
 
 IDLE = 1.0  # seconds between two looks for a job that nobody announced
 
@@ -113,20 +113,29 @@ class Runner:
         """Write down what is found as it is found; what was wrong with the recording itself, if anything."""
         found: list[Result] = []
         broken = None
-        for result in follow(self._recognizer, self._told(job, reading, kept), id=job.name):
+        results = follow(
+            self._recognizer,
+            self._told(job, reading, kept),
+            id=job.name,
+            turns=job.options.turns,
+            transcript=job.options.transcript,
+            judge=self._judging.judge if job.options.judge else None,
+        )
+        for result in results:
             if isinstance(result, Failure) and result.id == job.name:
                 broken = result.error
                 continue
             found.append(result)
             if isinstance(result, Passage):
+                if result.prediction.verdict is not None:
+                    self._judging.count(result.prediction.verdict)
                 self._note(job, found, reading.seconds)
         self._note(job, found, reading.seconds)
         return broken
 
-    def _told(self, job: Begun, blocks: Iterable[Samples], kept: Any) -> Iterator[Samples]:
-        for block in blocks:
-            if self._stop.is_set():
-                raise _Stopped
+    def _told(self, job: Begun, reading: Reading, kept: Any) -> Iterator[Samples]:
+        for block in reading:
+            self._note(job, [], reading.seconds)
             if kept is not None:
                 kept.write(block)
             yield block

@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from emojudge.serve.problems import Problem
 from emojudge.serve.settings import PATIENCE, Settings
 
-OPEN = ("/healthz", "/readyz")  # for a load balancer, which has no token
+OPEN = ("/healthz", "/readyz", "/")  # for a load balancer, and for the page, which is given the token later
+OPEN_BELOW = "/page/"  # the page's files
 UPLOADS = ("/v1/predict", "/v1/jobs")
 OTHER_BYTES = 2**20  # of a request's body anywhere else
 CLIENTS = 10_000  # that are remembered for their rate; then those longest unheard of are forgotten
@@ -58,7 +59,7 @@ class Guard:
         headers = Headers(scope=scope)
         self._check_host(headers)
         check_origin(headers)
-        if scope["path"] in OPEN:
+        if scope["path"] in OPEN or scope["path"].startswith(OPEN_BELOW):
             return
         self._rates.count(scope["client"][0] if scope.get("client") else "")
         given = headers.get("authorization")

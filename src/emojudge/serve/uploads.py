@@ -1,15 +1,19 @@
 """What a request brings: files in temporary files without a name, words, addresses where they are allowed."""
 
 import contextlib
-from collections.abc import AsyncIterator
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
+from emojudge.errors import TranscriptError
+from emojudge.records import Transcript
 from emojudge.serve.fetch import fetch
 from emojudge.serve.problems import Problem
 from emojudge.serve.schema import PredictRequest
@@ -17,6 +21,7 @@ from emojudge.serve.service import Service
 from emojudge.serve.settings import FILES, TEXT_BYTES
 
 LONGEST_NAME = 200  # characters
+WORDS = (".srt", ".vtt", ".json", ".rttm", ".textgrid", ".txt")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -68,12 +73,12 @@ async def form_of(request: Request, fields: set[str]) -> AsyncIterator[FormData]
         yield form
 
 
-def files_in(form: FormData) -> list[UploadFile]:
-    """The uploads of the field `file`. Raises a Problem, 422, for one that is a text."""
-    files = form.getlist("file")
+def files_in(form: FormData, field: str) -> list[UploadFile]:
+    """The uploads of a field. Raises a Problem, 422, for one that is a text."""
+    files = form.getlist(field)
     uploads = [file for file in files if isinstance(file, UploadFile)]
     if len(uploads) < len(files):
-        raise Problem(422, found="file: a text", expected="an upload with a file name")
+        raise Problem(422, found=f"{field}: a text", expected="an upload with a file name")
     return uploads
 
 
@@ -84,6 +89,25 @@ def texts_in(form: FormData, field: str) -> list[str]:
     if len(texts) < len(values):
         raise Problem(422, found=f"{field}: an upload", expected="a text")
     return texts
+
+
+def read_words(upload: UploadFile, read: Callable[[Path], Transcript]) -> Transcript:
+    """An upload with words or turns; the suffix of its name says what it is.
+
+    Raises:
+        Problem: 422 where it cannot be read.
+    """
+    name = safe_name(upload.filename, "words")
+    suffix = Path(name).suffix.lower()
+    with tempfile.NamedTemporaryFile(suffix=suffix if suffix in WORDS else ".none") as copy:
+        shutil.copyfileobj(upload.file, copy)
+        copy.flush()
+        try:
+            return read(Path(copy.name))
+        except TranscriptError as error:  # without the place of the copy
+            raise Problem(
+                422, found=error.found, expected=error.expected, advice=error.advice, where=name
+            ) from None
 
 
 @contextlib.asynccontextmanager
@@ -97,7 +121,7 @@ async def inputs_of(request: Request, service: Service) -> AsyncIterator[list[Re
     kind = media_type(request)
     if kind == "multipart/form-data":
         async with form_of(request, {"file", "transcript"}) as form:
-            files, texts = files_in(form), texts_in(form, "transcript")
+            files, texts = files_in(form, "file"), texts_in(form, "transcript")
             if files and texts and len(files) != len(texts):
                 raise Problem(
                     422,

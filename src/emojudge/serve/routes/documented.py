@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -18,11 +19,22 @@ def errors(*more: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "description": HTTPStatus(status).phrase,
-            "model": ProblemDetail,
             "content": {MEDIA_TYPE: {"schema": _SCHEMA}},
         }
         for status in sorted({*ALWAYS, *more})
     }
+
+
+def with_problems(app: FastAPI) -> None:
+    """Add to the app's document what its errors look like."""
+    plain = app.openapi
+
+    def document() -> dict[str, Any]:
+        told = plain()
+        told["components"]["schemas"]["ProblemDetail"] = ProblemDetail.model_json_schema()
+        return told
+
+    app.openapi = document  # type: ignore[method-assign]
 
 
 def body(form: dict[str, Any], required: list[str], asked: type[BaseModel]) -> dict[str, Any]:

@@ -4,15 +4,21 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import IO, Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Header, Query, Request
+from fastapi import Path as InPath
 from pydantic import TypeAdapter
+from starlette.datastructures import FormData
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from emojudge.records import Failure, Timeline
+from emojudge.audio.transcripts import read_transcript
+from emojudge.audio.turns import read_turns
+from emojudge.records import Failure, Timeline, Transcript
 from emojudge.serve import hume
+from emojudge.serve.jobs import Options
 from emojudge.serve.problems import Problem
 from emojudge.serve.routes.documented import answer, body, errors
 from emojudge.serve.routes.predict import Layout
@@ -25,8 +31,8 @@ from emojudge.serve.uploads import (
     form_of,
     media_type,
     read_json,
+    read_words,
     safe_name,
-    texts_in,
     unsupported,
 )
 
@@ -37,13 +43,19 @@ LISTED = 500
 
 router = APIRouter(tags=["jobs"])
 
-Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="A job's id, as POST /v1/jobs gave it.")]
+Id = Annotated[str, InPath(pattern="^[0-9a-f]{32}$", description="A job's id, as POST /v1/jobs gave it.")]
 _HUME = TypeAdapter(list[hume.File])
 _FORM: dict[str, Any] = {
     "file": {"type": "string", "format": "binary", "description": "The recording."},
     "transcript": {
         "type": "string",
-        "description": "What is said and when: the content of an SRT, VTT or Whisper JSON file.",
+        "format": "binary",
+        "description": "What is said and when: an SRT, VTT or Whisper JSON file; cut at pauses all the same.",
+    },
+    "turns": {
+        "type": "string",
+        "format": "binary",
+        "description": "Who speaks when, to cut there: an RTTM, TextGrid, SRT, VTT or WhisperX JSON file.",
     },
 }
 
@@ -70,19 +82,20 @@ async def create(
             advice="Try again later.",
             headers={"Retry-After": "60"},
         )
-    transcript = None
+    options = Options(judge=judge)
     id = service.store.new_id()  # noqa: A001
     kind = media_type(request)
     if kind == "multipart/form-data":
-        async with form_of(request, {"file", "transcript"}) as form:
-            files, texts = files_in(form), texts_in(form, "transcript")
-            if len(files) != 1 or len(texts) > 1:
-                raise Problem(
-                    422,
-                    found=f"{len(files)} files and {len(texts)} transcripts",
-                    expected="one file, with a transcript or without",
-                )
-            name, transcript = safe_name(files[0].filename, "audio"), "".join(texts).strip() or None
+        async with form_of(request, {"file", "transcript", "turns"}) as form:
+            files = files_in(form, "file")
+            if len(files) != 1:
+                raise Problem(422, found=f"{len(files)} files", expected="one")
+            options = Options(
+                judge=judge,
+                transcript=await _words(service, form, "transcript", read_transcript),
+                turns=await _words(service, form, "turns", read_turns),
+            )
+            name = safe_name(files[0].filename, "audio")
             await service.run(_checked, service, files[0].file, id, name)
     elif kind == "application/json":
         asked = await read_json(request, JobRequest)
@@ -91,7 +104,7 @@ async def create(
             await service.run(_checked, service, file, id, name)
     else:
         raise unsupported(kind)
-    job = service.store.add(id, name, transcript, judge)
+    job = service.store.add(id, name, options)
     service.runner.announce()
     return answer(job, 202, {"Location": f"/v1/jobs/{id}"})
 
@@ -192,6 +205,13 @@ async def _events(service: Service, id: str, after: int) -> AsyncIterator[str]: 
             quiet = time.monotonic()
             yield ": alive\n\n"
         await asyncio.sleep(LOOK)
+
+
+async def _words(
+    service: Service, form: FormData, field: str, read: Callable[[Path], Transcript]
+) -> Transcript | None:
+    uploads = files_in(form, field)
+    return await service.run(read_words, uploads[0], read) if uploads else None
 
 
 def _checked(service: Service, file: IO[bytes], id: str, name: str) -> None:  # noqa: A002
