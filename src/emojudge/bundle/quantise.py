@@ -1,7 +1,6 @@
 """A bundle with 8-bit weights: smaller, and quicker where the processor has instructions for it."""
 
 import logging
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import onnxruntime
 
 from emojudge.bundle.format import MANIFEST, Bundle, write_manifest
 from emojudge.errors import BundleError, MissingExtraError
+from emojudge.files import whole_folder
 
 MODELS = ("acoustic.onnx", "linguistic.onnx")
 LEAST = 256  # inputs and outputs of a product that is worth it: not a spectrogram's, nor a head's
@@ -44,25 +44,20 @@ def quantise(bundle: Bundle, folder: Path) -> Bundle:
     """
     if folder.exists():
         raise BundleError(folder, found="a folder that is there", expected="a new one")
-    temporary = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    changed = False
-    for name in bundle.manifest.hashes:
-        shutil.copyfile(bundle.file(name), temporary / name)
-        changed |= name in MODELS and _quantised(temporary / name)
-    if not changed:
-        shutil.rmtree(temporary)
-        raise BundleError(
-            bundle.folder, found="no large float product", expected="some", advice="It is quantised already."
-        )
-    card = bundle.folder / "README.md"
-    if card.is_file():
-        shutil.copyfile(card, temporary / card.name)
-    provenance = {**bundle.manifest.provenance, "quantised_from": bundle.manifest.name}
-    name = f"{bundle.manifest.name}-int8"
-    write_manifest(temporary, bundle.manifest.model_copy(update={"name": name, "provenance": provenance}))
-    os.replace(temporary, folder)
+    with whole_folder(folder) as temporary:
+        changed = False
+        for name in bundle.manifest.hashes:
+            shutil.copyfile(bundle.file(name), temporary / name)
+            changed |= name in MODELS and _quantised(temporary / name)
+        if not changed:
+            advice = "It is quantised already."
+            raise BundleError(bundle.folder, found="no large float product", expected="some", advice=advice)
+        card = bundle.folder / "README.md"
+        if card.is_file():
+            shutil.copyfile(card, temporary / card.name)
+        provenance = {**bundle.manifest.provenance, "quantised_from": bundle.manifest.name}
+        name = f"{bundle.manifest.name}-int8"
+        write_manifest(temporary, bundle.manifest.model_copy(update={"name": name, "provenance": provenance}))
     return Bundle.open(folder)
 
 
