@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks.keeping import keep
 
 NAMES = (
-    "accuracy", "as_msp", "coverage", "folds", "footprint", "full_size", "interrupted", "judge",
-    "judge_speed", "picture", "prosody", "report", "serve_load", "stress",
+    "accuracy", "as_msp", "bulk", "coverage", "embedded", "folds", "footprint", "full_size", "interrupted",
+    "judge", "judge_speed", "long", "picture", "pipeline", "prosody", "report", "serve_load", "stress",
 )  # fmt: skip
 
 

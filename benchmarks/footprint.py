@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import median_seconds
+from benchmarks.timing import cost_of, median_seconds
 from emojudge.bundle.format import Bundle
 from emojudge.bundle.sessions import AcousticSession
 
@@ -44,8 +44,7 @@ def _install(folder: Path) -> dict[str, Any]:
     subprocess.run(command, check=True, capture_output=True)
     first = time.monotonic() - started
     wall = median_seconds(lambda: subprocess.run(command, check=True, capture_output=True))
-    # Of all children so far; pip is smaller than a prediction or it would show here.
-    peak = _peak_memory(command)
+    peak = cost_of(command).peak_mb
     names = {path.name.split("-")[0].lower() for path in packages.glob("*.dist-info")}
     pip_size = _size(packages / "pip") + sum(_size(p) for p in packages.glob("pip-*"))
     return {
@@ -55,17 +54,6 @@ def _install(folder: Path) -> dict[str, Any]:
         "predict_wall_s": round(wall, 2),
         "predict_peak_mb": round(peak, 0),
     }
-
-
-def _peak_memory(command: list[Any]) -> float:
-    """Peak resident megabytes of a command, alone in a fresh process tree."""
-    code = "import resource,subprocess,sys;subprocess.run(sys.argv[1:],check=True,capture_output=True);" \
-           "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, command)], capture_output=True, text=True, check=True
-    )
-    unit = 1024 if sys.platform == "linux" else 1
-    return int(done.stdout) * unit / MEGABYTE
 
 
 def _speed(bundle: Bundle) -> dict[str, Any]:

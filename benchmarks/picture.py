@@ -1,9 +1,11 @@
-"""Write docs/predict.svg: what the README's main command prints, as a picture."""
+"""Write the pictures of the documentation: what the README's command prints, and a report's page."""
 
 import argparse
 import io
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from rich.console import Console
@@ -18,13 +20,48 @@ COMMAND = [
     "--format",
     "table",
 ]
+REPORT = ["report", "examples/two_voices.flac", "--turns", "examples/two_voices.srt", "--asr", "none"]
+PAGES = {  # docs/report-NAME.png: how the page is looked at
+    "light": {"viewport": {"width": 1120, "height": 860}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1120, "height": 860}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"},
+}
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Runs the command in this environment and draws its output."""
-    program = Path(sys.executable).parent / "emojudge"
-    done = subprocess.run([program, *COMMAND], cwd=ROOT, capture_output=True, text=True, check=True)
+    """Runs the commands in this environment and draws what they give; the pages need Chromium."""
+    done = _emojudge(COMMAND)
     console = Console(record=True, width=88, file=io.StringIO())
     console.print(Text(f"$ emojudge {' '.join(COMMAND[:-2])}\n", style="bold"))
-    console.print(Text.from_ansi(done.stdout.rstrip()))
+    console.print(Text.from_ansi(done.rstrip()))
     console.save_svg(str(ROOT / "docs" / "predict.svg"), title="emojudge")
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder, "two_voices.html")
+        _emojudge([*REPORT, "--output", str(page)])
+        look(page, ROOT / "docs")
+
+
+def look(page: Path, folder: Path) -> None:
+    """Pictures of a report's page at its fourth passage."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name, options in PAGES.items():
+            context = browser.new_context(**options)  # type: ignore[arg-type]
+            tab = context.new_page()
+            tab.goto(page.as_uri())
+            for _ in range(3):
+                tab.keyboard.press("j")
+            tab.wait_for_timeout(500)
+            tab.screenshot(path=folder / f"report-{name}.png")
+            context.close()
+        browser.close()
+
+
+def _emojudge(command: list[str]) -> str:
+    start = "from emojudge.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", start, *command], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout

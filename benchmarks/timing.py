@@ -1,8 +1,12 @@
-"""Time a call: the median of several runs."""
+"""Time a call: the median of several runs; a command's time and memory."""
 
+import json
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 REPEATS = 5
 
@@ -15,3 +19,29 @@ def median_seconds(call: Callable[[], object], clock: Callable[[], float] = time
         call()
         times.append(clock() - at)
     return statistics.median(times)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took."""
+
+    wall: float  # seconds
+    cpu: float  # seconds, of all its threads
+    peak_mb: float  # resident, at most
+
+
+_CHILD = """
+import json, resource, subprocess, sys, time
+started = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss]))
+"""
+
+
+def cost_of(command: Sequence[object]) -> Cost:
+    """Run a command under a small process of its own: a child's peak begins with its parent's size."""
+    run = [sys.executable, "-c", _CHILD, *map(str, command)]
+    done = subprocess.run(run, stdout=subprocess.PIPE, text=True, check=True)
+    wall, cpu, peak = json.loads(done.stdout)
+    return Cost(wall, cpu, peak * (1024 if sys.platform == "linux" else 1) / 1e6)

@@ -1,8 +1,10 @@
-"""What many tests share: tiny models of the real classes, a tiny bundle of them, the real corpora."""
+"""What many tests share: tiny models of the real classes, a bundle of them, the real corpora, a browser."""
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,3 +113,29 @@ def shared() -> Path:
     if not folder:
         pytest.skip("EMOJUDGE_CORPORA does not name the folder of the development corpora")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def launch() -> Iterator[Callable[..., Any]]:
+    """Starts a real browser, Debian's or Playwright's Chromium; without one, tests are skipped."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'dev' (playwright)")
+    named = os.environ.get("CHROMIUM")
+    program = named or shutil.which("chromium") or shutil.which("chromium-browser")
+    # Root in a container has no sandbox; sound must start without a click.
+    usual = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+    with api.sync_playwright() as playwright:  # of which a process can have one
+
+        def started(*arguments: str) -> Any:
+            try:
+                return playwright.chromium.launch(executable_path=program, args=[*usual, *arguments])
+            except api.Error as error:
+                pytest.skip(f"no Chromium here: {str(error).splitlines()[0]}")
+
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium(launch: Callable[..., Any]) -> Iterator[Any]:
+    browser = launch()
+    yield browser
+    browser.close()

@@ -63,7 +63,7 @@ def test_many_utterances_in_order_one_failure_beside_the_others(server: Server, 
 
 def test_a_timeline_a_verdict_and_what_runs_there(server: Server, tmp_path: Path) -> None:
     client = emojudge.Client(server.url)
-    path = tmp_path / "call.wav"
+    path = tmp_path / "a-call-of-the-client.wav"
     path.write_bytes(wav(speech(12.0)))
     theirs, ours = client.timeline(path), gather(emojudge.load(asr="none", threads=1), path, id=str(path))
     assert [(p.start, p.end) for p in theirs.passages] == [(p.start, p.end) for p in ours.passages]
@@ -71,7 +71,7 @@ def test_a_timeline_a_verdict_and_what_runs_there(server: Server, tmp_path: Path
     prediction = client(path)
     assert client.judge(prediction).before == prediction.emotion
     assert client.models()["judge"] == "echo"
-    assert "call.wav" not in server.ask("GET", "/v1/jobs").body.decode()
+    assert "a-call-of-the-client.wav" not in server.ask("GET", "/v1/jobs").body.decode()
 
 
 def test_no_server_no_token_no_address(tmp_path: Path) -> None:

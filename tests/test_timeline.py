@@ -56,9 +56,13 @@ def test_results_come_as_segments_end_not_when_the_recording_does(recognizer: Re
             taken += 1_600
             yield samples[start : start + 1_600]
 
-    first = next(follow(recognizer, blocks(), id="call"))
-    assert isinstance(first, Passage)
-    assert taken / SAMPLE_RATE < first.end + 0.3 + 0.3 + 0.1  # the pause, a block of the model, one of ours
+    passages = 0
+    for result in follow(recognizer, blocks(), id="call"):
+        if isinstance(result, Passage) and taken < len(samples):
+            passages += 1
+            # The pause, a block of the model, one of ours.
+            assert taken / SAMPLE_RATE < result.end + 0.3 + 0.3 + 0.1
+    assert passages >= 6
 
 
 def test_curves_have_a_point_each_hop_in_long_segments_and_one_in_short_ones(recognizer: Recognizer) -> None:
@@ -175,6 +179,7 @@ def test_what_fails_fails_alone(recognizer: Recognizer) -> None:
     assert [p.start for p in turned.passages] == [2.0, 4.0]  # the second by its words alone
     assert turned.passages[0].prediction.modalities == ("text",)
     assert [f.id for f in turned.failures] == ["call#t=1.000,1.050", "call#t=90.000,91.000"]
+    assert "0.050 s of audio" in turned.failures[0].error
 
 
 def test_silence_has_no_passages_and_says_so(recognizer: Recognizer) -> None:

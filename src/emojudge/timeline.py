@@ -1,11 +1,11 @@
 """A recording of any length as a timeline: segments with their predictions, curves of the voice, verdicts."""
 
 import logging
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import chain, islice, repeat
 
 from emojudge.audio.decode import MIN_SECONDS, SAMPLE_RATE, Audio, Samples, Stream, stream
 from emojudge.audio.segment import WORDY, Piece, Segmenter, Span
@@ -29,7 +29,7 @@ from emojudge.records import (
 )
 
 WINDOW, HOP = 4.0, 1.0  # seconds: what a point of the curves hears, and from one to the next
-BATCHES = (1, 1, 2, 4, 8)  # segments that are predicted together: the first at once, later ones more
+BATCH = 8  # segments at most that are predicted together; of one block, as nobody waits for the next
 BLOCK_SECONDS = 10.0  # of a recording at a time
 SILENT = Transcript(text="", source="not asked")  # of a window: judged by the voice, nothing written down
 
@@ -89,7 +89,7 @@ def follow(
     ended: list[EmojudgeError] = []
     heard = (
         item
-        for batch in _batches(_pieces(blocks, segmenter, ended))
+        for batch in _batches(blocks, segmenter, ended)
         for item in _predicted(recognizer, batch, words, id, curve)
     )
     heard_any = False
@@ -203,22 +203,20 @@ class _Heard:
     points: Sequence[Point]
 
 
-def _pieces(blocks: Iterable[Samples], segmenter: Segmenter, ended: list[EmojudgeError]) -> Iterator[Piece]:
+def _batches(
+    blocks: Iterable[Samples], segmenter: Segmenter, ended: list[EmojudgeError]
+) -> Iterator[list[Piece]]:
     """Segments as they end; of a recording that breaks off, those before, and why in `ended`."""
     try:
         for block in blocks:
-            yield from segmenter.push(block)
+            yield from _parts(segmenter.push(block))
     except EmojudgeError as error:
         ended.append(error)
-    yield from segmenter.finish()
+    yield from _parts(segmenter.finish())
 
 
-def _batches(pieces: Iterator[Piece]) -> Iterator[list[Piece]]:
-    for size in chain(BATCHES, repeat(BATCHES[-1])):
-        batch = list(islice(pieces, size))
-        if not batch:
-            return
-        yield batch
+def _parts(pieces: list[Piece]) -> Iterator[list[Piece]]:
+    return (pieces[start : start + BATCH] for start in range(0, len(pieces), BATCH))
 
 
 def _predicted(
@@ -235,10 +233,13 @@ def _predicted(
     predictions = list(recognizer.predict(_usable(asked)))
     curves = curve.points(recognizer, batch, predictions)
     for (span, _), (utterance, audio), result, points in zip(batch, asked, predictions, curves, strict=True):
-        if isinstance(result, Failure):
-            yield result
-        else:
+        if not isinstance(result, Failure):
             yield _Heard(span, audio, utterance, result, points)
+        elif audio.seconds < MIN_SECONDS:
+            found, expected = f"{audio.seconds:.3f} s of audio", f"at least {MIN_SECONDS} s"
+            yield Failure(id=result.id, error=str(AudioError(result.id, found=found, expected=expected)))
+        else:
+            yield result
 
 
 def _usable(asked: Iterable[tuple[Utterance, Audio]]) -> Iterator[Input]:
@@ -299,7 +300,9 @@ class _Words:
     def __init__(self, transcript: Transcript | None, turns_source: str) -> None:
         self._transcript = transcript
         self._turns_source = turns_source
-        self._left = sorted(transcript.segments, key=_middle) if transcript else []
+        self._said = sorted(transcript.segments, key=_middle) if transcript else []
+        self._middles = [_middle(said) for said in self._said]
+        self._taken: set[int] = set()
         self._at = 0.0  # where the last segment ended
 
     def of(self, span: Span) -> Transcript | None:
@@ -308,9 +311,12 @@ class _Words:
             return Transcript(text=span.text, source=self._turns_source, segments=(said,))
         if self._transcript is None:
             return None
-        here = [s for s in self._left if self._belongs(s, span)]
-        self._left = [s for s in self._left if not self._belongs(s, span)]
+        first = bisect_left(self._middles, min(self._at, span.start))
+        last = bisect_left(self._middles, span.end)
+        places = [n for n in range(first, last) if n not in self._taken and self._belongs(n, span)]
+        self._taken.update(places)
         self._at = max(self._at, span.end)
+        here = [self._said[n] for n in places]
         text = " ".join(s.text for s in here)
         placed = tuple(
             Segment(
@@ -323,15 +329,14 @@ class _Words:
         )
         return self._transcript.model_copy(update={"text": text, "segments": placed})
 
-    def _belongs(self, said: Segment, span: Span) -> bool:
+    def _belongs(self, place: int, span: Span) -> bool:
         """Its middle lies in the segment, or in the pause before it and its end in the segment."""
-        return span.start <= _middle(said) < span.end or (
-            self._at <= _middle(said) < span.start < min(said.end, span.end)
-        )
+        middle, end = self._middles[place], self._said[place].end
+        return span.start <= middle < span.end or self._at <= middle < span.start < end
 
     def failures(self, name: str) -> Iterator[Failure]:
         """Words where no segment is."""
-        for said in self._left:
+        for said in (said for place, said in enumerate(self._said) if place not in self._taken):
             error = TranscriptError(
                 f"the words at {said.start:g} s", found="no speech there", expected="a voice that says them"
             )

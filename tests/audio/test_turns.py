@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from emojudge.audio.diarise import load_diariser
 from emojudge.audio.turns import read_turns, turns_for
-from emojudge.errors import MissingExtraError, TranscriptError
+from emojudge.errors import TranscriptError
 
 RTTM = (
     ";; a remark\n"
@@ -132,13 +131,3 @@ def test_a_folder_has_a_file_for_each_recording(tmp_path: Path) -> None:
     find = turns_for(tmp_path)
     assert find(Path("elsewhere/call.wav")) is not None
     assert find(Path("elsewhere/other.wav")) is None
-
-
-def test_diarisation_without_its_packages_names_the_extra() -> None:
-    try:
-        import pyannote.audio  # noqa: F401
-    except ImportError:
-        with pytest.raises(MissingExtraError, match="'diarise'"):
-            load_diariser("pyannote")
-    with pytest.raises(TranscriptError, match="one of pyannote"):
-        load_diariser("nobody")

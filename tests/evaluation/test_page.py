@@ -143,3 +143,31 @@ def test_predictions_without_a_judge_have_no_cases(judged: tuple[Truth, System])
     ]
     plain = System(system.name, system.emotion, system.scores, system.attributes, cells, rows)
     assert corrections(truth, plain) is None
+
+
+@pytest.mark.slow
+def test_a_browser_asks_for_nothing_and_complains_of_nothing(
+    judged: tuple[Truth, System], tmp_path: Path, chromium: Any
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs the extra 'dev' (axe)")
+    truth, system = judged
+    found = evaluated(truth, system, [], ["speaker"], Settings(resamples=200), HOSTILE)
+    write_page(found, truth, system, [], tmp_path / "out.html")
+    page = chromium.new_page(viewport={"width": 390, "height": 800})
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto((tmp_path / "out.html").as_uri())
+    page.wait_for_load_state("networkidle")
+    elsewhere = [url for url in asked if not url.startswith(("file:", "data:"))]
+    assert (elsewhere, said) == ([], [])
+    assert page.locator("audio").first.evaluate("sound => (sound.load(), sound.preload, sound.error)") is None
+    width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width[0] <= width[1], "the page is wider than a phone"
+    serious = [
+        v for v in axe.Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")
+    ]
+    assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in serious] == []
+    page.close()

@@ -48,7 +48,8 @@ class Pyannote:
     """A speaker diarisation pipeline of pyannote.audio 3 or 4."""
 
     def __init__(self, option: str | None) -> None:
-        # Before the import, which reads them: no figures of use are sent, and no weights fetched.
+        # Before the import, which reads them: no figures of use are sent, and no weights fetched. They stay,
+        # as the pipeline reads the first of them whenever it runs.
         os.environ["PYANNOTE_METRICS_ENABLED"] = "false"
         os.environ["HF_HUB_OFFLINE"] = "1"
         try:

@@ -98,6 +98,8 @@ def report(
             named = [turns, transcript, *(u.audio for u in gathered.recordings)]
             if target is not None:
                 check_output(target, [path for path in named if path is not None])
+        find_turns = turns_for(turns) if turns else None
+        find_words = turns_for(transcript) if transcript else None
         models = load_models(turns, diarise, transcript, asr, language, bundle, threads)
         asked = o.Asked(
             judge, judge_settings, None, threshold, gate, ledger=ledger, max_cost=max_cost, redact=redact
@@ -106,8 +108,8 @@ def report(
         reporting = Reporting(
             models,
             o.make_judge(asked, models.recognizer.bundle) if asks else None,
-            turns_for(turns) if turns else None,
-            turns_for(transcript) if transcript else None,
+            find_turns,
+            find_words,
             wanted.layout,
             audio,
             shown=sys.stderr.isatty(),

@@ -1,14 +1,11 @@
 """An evaluation as one self-contained page, or as a folder of pictures and tables."""
 
-import base64
 import csv
 import html
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import soundfile
 
 from emojudge.audio.decode import SAMPLE_RATE, decode
 from emojudge.errors import EmojudgeError
@@ -18,6 +15,7 @@ from emojudge.evaluation.plots import encoded, plots
 from emojudge.evaluation.report import Evaluated
 from emojudge.evaluation.tables import Table, tables
 from emojudge.files import whole
+from emojudge.page.sound import Sound
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,6 +31,7 @@ svg{max-width:100%;height:auto}p.note{color:#333;font-size:.85rem}figure{margin:
 audio{width:14rem;height:2rem}@media print{body{max-width:none;font-size:11px}audio{display:none}}
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; media-src data:; img-src data:"
+TABLE = '<table tabindex="0">'  # what scrolls can be reached by the keyboard
 
 
 def write_page(
@@ -148,7 +147,7 @@ def _html_table(table: Table, heading: str = "") -> list[str]:
     head = "".join(f"<th>{_safe(name)}</th>" for name in table.header)
     rows = ["<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>" for row in table.rows]
     note = [f'<p class="note">{_safe(table.note)}</p>'] if table.note else []
-    return [f"<h2>{_safe(heading or table.title)}</h2>", f"<table><tr>{head}</tr>", *rows, "</table>", *note]
+    return [f"<h2>{_safe(heading or table.title)}</h2>", f"{TABLE}<tr>{head}</tr>", *rows, "</table>", *note]
 
 
 def _cases(cases: Sequence[Case], audio: bool) -> list[str]:
@@ -166,7 +165,7 @@ def _cases(cases: Sequence[Case], audio: bool) -> list[str]:
             + "".join(f"<td>{_safe(cell)}</td>" for cell in cells)
             + f'<td class="text">{words}</td></tr>'
         )
-    return [f"<table><tr>{head}</tr>", *rows, "</table>"]
+    return [f"{TABLE}<tr>{head}</tr>", *rows, "</table>"]
 
 
 def _player(case: Case) -> str:
@@ -177,9 +176,9 @@ def _player(case: Case) -> str:
         samples = decode(case.audio).samples[: SECONDS * SAMPLE_RATE]
     except EmojudgeError:
         return ""
-    memory = io.BytesIO()
-    soundfile.write(memory, samples, SAMPLE_RATE, format="OGG", subtype="OPUS")
-    data = base64.b64encode(memory.getvalue()).decode()
+    with Sound() as sound:
+        sound(samples)
+        data = sound.finish().ogg
     return f'<br><audio controls preload="none" src="data:audio/ogg;base64,{data}"></audio>'
 
 

@@ -91,9 +91,12 @@ def slim(value: Any) -> Any:
 
 def _about(timeline: Timeline) -> str:
     minutes, seconds = divmod(round(timeline.seconds), 60)
-    spoken = sum(passage.end - passage.start for passage in timeline.passages)
+    spoken = at = 0.0
+    for passage in timeline.passages:  # they may overlap
+        spoken += max(0.0, passage.end - max(at, passage.start))
+        at = max(at, passage.end)
     speech = f", {spoken / timeline.seconds:.0%} of it speech" if timeline.seconds else ""
-    return f"{minutes} min {seconds} s{speech}; {len(timeline.passages)} passages. {timeline.id}"
+    return f"{minutes} min {seconds} s{speech}; {len(timeline.passages)} passages"
 
 
 def _remarks(timeline: Timeline) -> str:

@@ -21,7 +21,8 @@ export class PassageList {
     this.passages = passages;
     this.buttons = passages.map((passage, index) => {
       const doubtful = doubts(passage).length > 0;
-      const changed = passage.prediction.verdict && passage.prediction.verdict.changed;
+      const verdict = passage.prediction.verdict;
+      const change = verdict && verdict.changed ? `judge: ${verdict.before} → ${verdict.emotion}` : null;
       return make(
         "button",
         { type: "button", class: doubtful ? "passage doubtful" : "passage", onclick: () => onpick(index) },
@@ -29,7 +30,7 @@ export class PassageList {
         chip(emotionOf(passage)),
         passage.speaker ? make("span", { class: "who" }, passage.speaker) : null,
         make("span", { class: "words" }, wordsOf(passage) || "(no words)"),
-        changed ? make("span", { class: "mark" }, "changed by the judge") : null,
+        change ? make("span", { class: "mark" }, change) : null,
         doubtful ? make("span", { class: "mark" }, "doubtful") : null,
       );
     });
@@ -68,9 +69,9 @@ export function details(element, passage) {
     ["voice", prediction.audio],
     ["words", prediction.text],
     ["fused", prediction],
-    ["after the judge", verdict],
+    ["judged", verdict],
   ].filter(([, opinion]) => opinion);
-  const header = ["", ...opinions.map(([name]) => name)];
+  const header = opinions.map(([name]) => name);
   const scores = Object.keys(EMOTIONS).map((name) => [
     chip(name),
     ...opinions.map(([, opinion]) => bar(opinion.scores[name])),
@@ -86,8 +87,8 @@ export function details(element, passage) {
     make("p", { class: "shown" }, chip(emotion), ` score ${percent(scoresOf(passage)[emotion])}`),
     wordsOf(passage) ? make("blockquote", {}, wordsOf(passage)) : make("p", { class: "note" }, "No words."),
     verdict ? judged(verdict) : null,
-    table("Scores", header, scores),
-    table("Attributes", header, attributes),
+    table("Scores", ["emotion", ...header], scores),
+    table("Attributes", ["attribute", ...header], attributes),
     reasons.length ? make("h3", {}, "What to know") : null,
     reasons.length ? make("ul", {}, ...reasons.map((reason) => make("li", {}, reason))) : null,
   );
