@@ -1,38 +1,27 @@
-"""Write docs/results.md and the embedded bundle's model card from the kept figures, nothing by hand."""
+"""Write docs/results.md, docs/performance.md and the embedded bundle's model card from the kept figures alone."""
 
 import argparse
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import card, judge_tables
+from benchmarks import card, judge_tables, performance
+from benchmarks.rows import Row, least, most, only, table
 from emojudge.evaluation.stress.tables import card_section, with_section
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 
 
-@dataclass(frozen=True)
-class Row:
-    """A figure, the bar that it was to meet, and the command that measures it."""
-
-    what: str
-    found: str
-    bar: str
-    met: bool | None  # None: reported, no bar
-    command: str
-
-
 def run(arguments: argparse.Namespace) -> None:
-    """Rewrites the two pages."""
+    """Rewrites the pages."""
     kept = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
     figures = {name: content["figures"] for name, content in kept.items()}
     of_bundle = _rows(figures)  # these stand in its card too
     rows = [
         *of_bundle,
         *_interrupted(figures.get("interrupted", {})),
-        *_full_size(figures.get("full_size", {})),
+        *performance.training(figures.get("full_size", {})),
         *_judge_rows(figures),
         *_long(figures.get("long", {})),
         *_evaluation(figures),
@@ -47,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
         "Times depend on the machine (2 cores here). RAVDESS and nEMO were never trained on and no setting was "
         "chosen by comparing figures on them; the notes say how often they were looked at.",
         "",
-        *_table(rows),
+        *table(rows),
         "",
         "`DIR` holds the corpora, `WEIGHTS` the pre-trained encoders. Measured: " + "; ".join(when) + ".",
         "",
@@ -84,8 +73,10 @@ def run(arguments: argparse.Namespace) -> None:
         *_confusions(figures["accuracy"]),
     ]
     (ROOT / "docs" / "results.md").write_text("\n".join(page).rstrip() + "\n", encoding="utf-8")
+    speed = ROOT / "docs" / "performance.md"
+    speed.write_text(performance.with_figures(speed.read_text(encoding="utf-8"), figures), encoding="utf-8")
     folder = ROOT / "src" / "emojudge" / "bundle" / "default"
-    text = card.render(folder, _table(of_bundle))
+    text = card.render(folder, table(of_bundle))
     if "stress" in figures:
         text = with_section(text, card_section(figures["stress"]))
     (folder / "README.md").write_text(text, encoding="utf-8")
@@ -99,7 +90,7 @@ def _rows(figures: dict[str, Any]) -> list[Row]:
 
     rows = [
         *(_weights_and_times(figures["footprint"], footprint) if "footprint" in figures else []),
-        _least("EMO-DB, 10 folds by speaker, 6 classes: UAR", figures["folds"]["uar"], 0.92, folds)
+        least("EMO-DB, 10 folds by speaker, 6 classes: UAR", figures["folds"]["uar"], 0.92, folds)
         if "folds" in figures
         else Row("EMO-DB, 10 folds by speaker, 6 classes: UAR", "not measured yet", "≥ 0.92", False, folds),
     ]
@@ -108,20 +99,20 @@ def _rows(figures: dict[str, Any]) -> list[Row]:
         ("nemo", "nEMO (Polish), 6 classes", 0.45, 0.52),
     ):
         rows += [
-            _least(f"{label}: UAR among the corpus's classes", a[name]["uar"], bar, accuracy),
-            _only(f"{label}: UAR, open", a[name]["uar_open"], accuracy),
-            _least(f"{label}, `--adapt collection`: UAR among the corpus's classes", a[f"{name}_collection"]["uar"], adapted, accuracy),
-            _only(f"{label}, `--adapt collection`: UAR, open", a[f"{name}_collection"]["uar_open"], accuracy),
-            _only(f"{label}, `--adapt speaker`: UAR among the corpus's classes", a[f"{name}_speaker"]["uar"], accuracy),
+            least(f"{label}: UAR among the corpus's classes", a[name]["uar"], bar, accuracy),
+            only(f"{label}: UAR, open", a[name]["uar_open"], accuracy),
+            least(f"{label}, `--adapt collection`: UAR among the corpus's classes", a[f"{name}_collection"]["uar"], adapted, accuracy),
+            only(f"{label}, `--adapt collection`: UAR, open", a[f"{name}_collection"]["uar_open"], accuracy),
+            only(f"{label}, `--adapt speaker`: UAR among the corpus's classes", a[f"{name}_speaker"]["uar"], accuracy),
         ]  # fmt: skip
     rows += [
-        _least("EmoGator, 8 classes, unseen contributors: UAR", a["emogator"]["uar"], 0.45, accuracy),
-        _least("GoEmotions test, Ekman 7 classes: macro-F1", a["goemotions"]["macro_f1"], 0.58, accuracy),
-        _only("GoEmotions test, one label: macro-F1", a["goemotions"]["macro_f1_single"], accuracy),
-        _least("EmoBank test, valence: CCC", a["emobank"]["ccc_valence"], 0.65, accuracy),
-        _only("EmoBank test, arousal: CCC", a["emobank"]["ccc_arousal"], accuracy),
-        _only("EmoBank test, dominance: CCC", a["emobank"]["ccc_dominance"], accuracy),
-        _most(
+        least("EmoGator, 8 classes, unseen contributors: UAR", a["emogator"]["uar"], 0.45, accuracy),
+        least("GoEmotions test, Ekman 7 classes: macro-F1", a["goemotions"]["macro_f1"], 0.58, accuracy),
+        only("GoEmotions test, one label: macro-F1", a["goemotions"]["macro_f1_single"], accuracy),
+        least("EmoBank test, valence: CCC", a["emobank"]["ccc_valence"], 0.65, accuracy),
+        only("EmoBank test, arousal: CCC", a["emobank"]["ccc_arousal"], accuracy),
+        only("EmoBank test, dominance: CCC", a["emobank"]["ccc_dominance"], accuracy),
+        most(
             "RAVDESS audio, expected calibration error of the scores", a["ravdess"]["ece"], 0.12, "", accuracy
         ),
     ]
@@ -155,24 +146,9 @@ def _evaluation(figures: dict[str, Any]) -> list[Row]:
         rows.append(
             Row("stress tests of the embedded bundle", str(f["tests"]), "≥ 150", f["tests"] >= 150, command)
         )
-        rows.append(_most("the same, CPU", f["cpu_s"], 1800, " s", command))
+        rows.append(most("the same, CPU", f["cpu_s"], 1800, " s", command))
         rows.append(Row("the same, passed", f"{f['passed']} of {f['tests']}", "reported", None, command))
     return rows
-
-
-def _full_size(f: dict[str, Any]) -> list[Row]:
-    """The training step at full size; figures of another size are no figures of it."""
-    command = "`python -m benchmarks full_size`"
-    what = "WavLM-Large training step, batch 32 as 4 × 8 clips of 4–8 s, ours against the plain way"
-    if f.get("size") != "large" or not {"plain", "ours"} <= f.keys():
-        return [Row(what, "not measured yet", "≥ 2 ×", False, command)]
-    ratio, taken = f["ours_seconds_ratio"], [f"{f[way]['seconds']:.0f} s" for way in ("ours", "plain")]
-    held = [f"{f[way]['peak_mb'] / 1000:.1f} GB" for way in ("ours", "plain")]
-    return [
-        Row(what, f"{ratio:.2f} ×", "≥ 2 ×", ratio >= 2, command),
-        Row("the same, seconds, ours and plain", " and ".join(taken), "reported", None, command),
-        Row("the same, peak resident, ours and plain", " and ".join(held), "reported", None, command),
-    ]
 
 
 def _served(f: dict[str, Any]) -> list[Row]:
@@ -214,14 +190,14 @@ def _long(f: dict[str, Any]) -> list[Row]:
     found, hour, three = f["segments"], f["hour"], f["three_hours"]
     cut = f"{found['segments']} segments of {found['runs_of_speech']} runs of speech, precision and recall"
     return [
-        _most("`emojudge report` of one hour, no ASR, to a page", hour["report_s"], 360, " s", command),
+        most("`emojudge report` of one hour, no ASR, to a page", hour["report_s"], 360, " s", command),
         Row("the same, CPU", f"{hour['cpu_s']:g} s", "reported", None, command),
-        _most("the same, peak resident", hour["peak_mb"], 700, " MB", command),
-        _most("`emojudge report` of three hours, peak resident", three["peak_mb"], 700, " MB", command),
-        _most(
+        most("the same, peak resident", hour["peak_mb"], 700, " MB", command),
+        most("`emojudge report` of three hours, peak resident", three["peak_mb"], 700, " MB", command),
+        most(
             "first passage of the hour, from the start of the program", f["first_passage_s"], 5, " s", command
         ),
-        _least("boundaries of speech in the hour, within 0.25 s: F1", found["f1"], 0.85, command),
+        least("boundaries of speech in the hour, within 0.25 s: F1", found["f1"], 0.85, command),
         Row(cut, f"{found['precision']:.3f}, {found['recall']:.3f}", "reported", None, command),
     ]
 
@@ -255,39 +231,21 @@ def _judge_rows(figures: dict[str, Any]) -> list[Row]:
     return rows
 
 
-def _least(what: str, value: float, bar: float, command: str) -> Row:
-    return Row(what, f"{value:.3f}", f"≥ {bar}", value >= bar, command)
-
-
-def _most(what: str, value: float, bar: float, unit: str, command: str) -> Row:
-    return Row(what, f"{value:g}{unit}", f"≤ {bar:g}{unit}", value <= bar, command)
-
-
-def _only(what: str, value: float, command: str) -> Row:
-    return Row(what, f"{value:.3f}", "reported", None, command)
-
-
 def _weights_and_times(f: dict[str, Any], command: str) -> list[Row]:
     torch, speedup = f["torch_installed"], f["batch_speedup"]
     return [
-        _most("README's main command in a new environment", f["first_command_s"], 240, " s", command),
+        most("README's main command in a new environment", f["first_command_s"], 240, " s", command),
         Row("torch in the plain install", "yes" if torch else "no", "no", not torch, command),
-        _most("plain install, site-packages", f["site_packages_mb"], 350, " MB", command),
-        _most("embedded bundle", f["bundle_mb"], 50, " MB", command),
-        _most("`emojudge predict one.wav`, warm disk, no ASR, wall", f["predict_wall_s"], 2, " s", command),
-        _most("the same, peak resident", f["predict_peak_mb"], 400, " MB", command),
-        _most(
+        most("plain install, site-packages", f["site_packages_mb"], 350, " MB", command),
+        most("embedded bundle", f["bundle_mb"], 50, " MB", command),
+        most("`emojudge predict one.wav`, warm disk, no ASR, wall", f["predict_wall_s"], 2, " s", command),
+        most("the same, peak resident", f["predict_peak_mb"], 400, " MB", command),
+        most(
             "audio model on one core, real-time factor", f["real_time_factor_one_by_one"], 0.03, "", command
         ),
-        _most("the same, 64 clips together", f["real_time_factor_batched"], 0.03, "", command),
+        most("the same, 64 clips together", f["real_time_factor_batched"], 0.03, "", command),
         Row("64 clips together against one by one", f"{speedup:.2f} ×", "> 1 ×", speedup > 1, command),
     ]
-
-
-def _table(rows: list[Row]) -> list[str]:
-    marks = {True: "met", False: "**not met**", None: ""}
-    lines = [f"| {r.what} | {r.found} | {r.bar} | {marks[r.met]} | {r.command} |" for r in rows]
-    return ["| figure | found | bar | | command |", "| --- | --- | --- | --- | --- |", *lines]
 
 
 def _confusions(accuracy: dict[str, Any]) -> list[str]:

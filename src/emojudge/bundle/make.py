@@ -1,6 +1,5 @@
 """Trained models, fusion and calibration into one bundle folder."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from emojudge.bundle.format import (
     write_manifest,
 )
 from emojudge.emotions import EMOTIONS
+from emojudge.files import whole_folder
 from emojudge.models.acoustic import AcousticModel
 from emojudge.models.linguistic import LinguisticModel
 
@@ -47,38 +47,33 @@ def make_bundle(
         small: float16 weights for audio, 8-bit ones for text.
         card: the model card, `README.md`.
     """
-    temporary = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    if acoustic:
-        # The last window may be a little longer than the others, see `audio.windows`.
-        longest = acoustic[1].window_seconds + SHORTEST / SAMPLE_RATE
-        export_acoustic(acoustic[0], temporary, half=small, longest_seconds=longest)
-    text: LinguisticPart | None = None
-    if isinstance(linguistic, Bundle):
-        text = linguistic.manifest.text
-        for file in {"linguistic.onnx", "tokenizer.json", PROSODY} & linguistic.manifest.hashes.keys():
-            shutil.copyfile(linguistic.file(file), temporary / file)
-    elif linguistic:
-        model, text, tokenizer = linguistic
-        export_linguistic(model, temporary, quantise=small)
-        shutil.copyfile(tokenizer, temporary / "tokenizer.json")
-    (temporary / "README.md").write_text(card, encoding="utf-8")
-    manifest = Manifest(
-        format=FORMAT,
-        name=name,
-        emotions=EMOTIONS,
-        audio=acoustic[1] if acoustic else None,
-        text=text,
-        fusion=fusion,
-        licence=licence,
-        provenance=provenance or {},
-        hashes={},
-    )
-    write_manifest(temporary, manifest)
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(temporary, folder)
+    with whole_folder(folder) as temporary:
+        if acoustic:
+            # The last window may be a little longer than the others, see `audio.windows`.
+            longest = acoustic[1].window_seconds + SHORTEST / SAMPLE_RATE
+            export_acoustic(acoustic[0], temporary, half=small, longest_seconds=longest)
+        text: LinguisticPart | None = None
+        if isinstance(linguistic, Bundle):
+            text = linguistic.manifest.text
+            for file in {"linguistic.onnx", "tokenizer.json", PROSODY} & linguistic.manifest.hashes.keys():
+                shutil.copyfile(linguistic.file(file), temporary / file)
+        elif linguistic:
+            model, text, tokenizer = linguistic
+            export_linguistic(model, temporary, quantise=small)
+            shutil.copyfile(tokenizer, temporary / "tokenizer.json")
+        (temporary / "README.md").write_text(card, encoding="utf-8")
+        manifest = Manifest(
+            format=FORMAT,
+            name=name,
+            emotions=EMOTIONS,
+            audio=acoustic[1] if acoustic else None,
+            text=text,
+            fusion=fusion,
+            licence=licence,
+            provenance=provenance or {},
+            hashes={},
+        )
+        write_manifest(temporary, manifest)
     return Bundle.open(folder)
 
 

@@ -1,12 +1,12 @@
 """The paper's systems at a size that runs in minutes anywhere: plumbing, whose figures mean nothing."""
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from emojudge.emotions import EMOTIONS
+from emojudge.files import whole_folder
 from emojudge.recipe import LearningRates, Recipe
 
 VOCABULARY = 600  # byte-level tokens, so that no text is unknown
@@ -57,14 +57,12 @@ def write_weights(recipe: Recipe, folder: Path, texts: Iterable[str]) -> None:
     kind, place = settings.backbone.kind, folder / settings.backbone.weights
     if place.exists():
         return
-    partial = place.with_name(place.name + ".partial")
-    partial.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.training.seed)
     auto: Any = AutoModel
     configs: Any = AutoConfig  # both without types
     if kind == "ecapa":
-        published_folder(EcapaEncoder(channels=32, features=48, scale=4, squeezed=8), partial)
-        os.replace(partial, place)
+        with whole_folder(place) as partial:
+            published_folder(EcapaEncoder(channels=32, features=48, scale=4, squeezed=8), partial)
         return
     if kind == "whisper":
         config = configs.for_model(
@@ -75,15 +73,16 @@ def write_weights(recipe: Recipe, folder: Path, texts: Iterable[str]) -> None:
         shape = _LARGE if "large" in settings.backbone.weights else {}
         encoder = auto.from_config(configs.for_model(kind, **_SIZES, **_CONVOLUTIONS, **shape))
     else:
-        _write_tokenizer(partial / "tokenizer.json", texts)
         more = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]} if kind == "deberta" else {}
         encoder = auto.from_config(
             configs.for_model(
                 kind, vocab_size=VOCABULARY, max_position_embeddings=130, pad_token_id=1, **_SIZES, **more
             )
         )
-    encoder.save_pretrained(partial)
-    os.replace(partial, place)
+    with whole_folder(place) as partial:
+        if recipe.acoustic is None:
+            _write_tokenizer(partial / "tokenizer.json", texts)
+        encoder.save_pretrained(partial)
 
 
 def write_published(name: str, folder: Path) -> None:
@@ -95,8 +94,6 @@ def write_published(name: str, folder: Path) -> None:
     place = folder / name
     if place.exists():
         return
-    partial = place.with_name(place.name + ".partial")
-    partial.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     width = _SIZES["hidden_size"]
     small: dict[str, Any] = _SIZES | _CONVOLUTIONS | _LARGE
@@ -125,9 +122,9 @@ def write_published(name: str, folder: Path) -> None:
         for part, module in parts.items()
         for key, tensor in module.state_dict().items()
     }
-    (partial / "config.json").write_text(json.dumps(about), encoding="utf-8")
-    save_file(tensors, partial / "model.safetensors")
-    os.replace(partial, place)
+    with whole_folder(place) as partial:
+        (partial / "config.json").write_text(json.dumps(about), encoding="utf-8")
+        save_file(tensors, partial / "model.safetensors")
 
 
 def _old(name: str) -> str:

@@ -180,6 +180,67 @@ def fit_bins(
         raise typer.Exit(1)
 
 
+@app.command("quantize")
+def quantize(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUTS",
+            help="Recordings, folders or manifests on which both bundles are compared.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The new bundle.", show_default=False)
+    ],
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The bundle to quantise instead of the embedded one.")
+    ] = None,
+    least: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="Of labels that must stay as they are.")
+    ] = 0.995,
+) -> None:
+    """Make a bundle with 8-bit weights, and say what it costs on your recordings.
+
+    Where fewer labels stay than asked for, it is taken away again: exit code 1.
+    """
+    import shutil
+    import tempfile
+    import time
+
+    from emojudge.bundle.format import Bundle
+    from emojudge.bundle.quantise import agreement, quantise, size_of
+    from emojudge.cli.inputs import gather
+    from emojudge.recognizer import Recognizer
+    from emojudge.records import Prediction
+
+    before = Bundle.open(bundle)
+    with tempfile.TemporaryDirectory(prefix="emojudge-") as spool:
+        utterances = gather(inputs, Path(spool)).utterances
+        after = quantise(before, output)
+        scores, seconds = [], []
+        for each in (before, after):
+            recognizer = Recognizer(each)
+            list(recognizer.predict(utterances[:1]))  # memory is asked for
+            started = time.perf_counter()
+            results = list(recognizer.predict(utterances))
+            seconds.append(time.perf_counter() - started)
+            scores.append({r.id: r.scores for r in results if isinstance(r, Prediction)})
+    both = [name for name in scores[0] if name in scores[1]]
+    found = agreement(*[[dict(side[name]) for name in both] for side in scores])
+    sizes = [size_of(each) / 1e6 for each in (before, after)]
+    typer.echo(f"size: {sizes[0]:.1f} MB before, {sizes[1]:.1f} MB after")
+    times = f"{seconds[0]:.2f} s before, {seconds[1]:.2f} s after"
+    typer.echo(f"time: {times}, {seconds[0] / seconds[1]:.2f} times as fast")
+    labels = f"{found.same} of {count(found.utterances, 'utterance')} as before"
+    typer.echo(f"labels: {labels} ({found.share:.2%})")
+    typer.echo(f"scores: {found.largest:.3f} apart at most")
+    if not found.share >= least:
+        shutil.rmtree(output)
+        say(f"under {least:.1%} of the labels stayed: {output} was taken away again (--least says how many)")
+        raise typer.Exit(1)
+
+
 def _description(bundle: "Bundle") -> list[str]:
     from rich.filesize import decimal
 

@@ -1,0 +1,66 @@
+"""A bundle with 8-bit weights: smaller, of nearly the same mind, and taken away where it is not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("onnx", reason="needs the extra 'train'")
+
+from emojudge.audio.decode import decode
+from emojudge.bundle.format import Bundle
+from emojudge.bundle.quantise import Agreement, agreement, quantise, size_of
+from emojudge.cli.main import app
+from emojudge.emotions import scores_in_order
+from emojudge.errors import BundleError
+from emojudge.recognizer import Recognizer
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "two_voices.flac"
+
+
+@pytest.fixture(scope="module")
+def eight_bit(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return quantise(Bundle.open(), tmp_path_factory.mktemp("quantised") / "bundle")
+
+
+def test_it_is_smaller_and_hears_nearly_the_same(eight_bit: Bundle):
+    embedded = Bundle.open()
+    assert size_of(eight_bit) < 0.9 * size_of(embedded)
+    assert eight_bit.manifest.provenance["quantised_from"] == embedded.manifest.name
+    samples = decode(EXAMPLE).samples
+    seconds = [samples[at : at + 64_000] for at in range(0, len(samples), 64_000)]
+    one, other = (Recognizer(bundle, threads=1) for bundle in (embedded, eight_bit))
+    for clip in seconds:
+        before, after = one(clip, rate=16_000), other(clip, rate=16_000)
+        assert before.emotion == after.emotion
+        difference = np.abs(scores_in_order(before.scores) - scores_in_order(after.scores)).max()
+        assert 0 < difference < 0.15
+
+
+def test_what_is_quantised_or_there_is_refused(eight_bit: Bundle, tmp_path: Path):
+    with pytest.raises(BundleError, match="quantised already"):
+        quantise(eight_bit, tmp_path / "again")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(BundleError, match="a folder that is there"):
+        quantise(Bundle.open(), tmp_path)
+
+
+def test_agreement_of_nothing_is_none():
+    assert agreement([], []) == Agreement(0, 0, 0.0)
+    assert not agreement([], []).share >= 0.5
+
+
+@pytest.mark.parametrize(("same", "code"), [(1, 0), (0, 1)])
+def test_too_few_labels_take_it_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: int, code: int):
+    monkeypatch.setattr("emojudge.bundle.quantise.agreement", lambda *_: Agreement(1, same, 0.1))
+    done = CliRunner().invoke(app, ["bundle", "quantize", str(EXAMPLE), "-o", str(tmp_path / "new")])
+    assert done.exit_code == code, done.output
+    assert (tmp_path / "new").exists() == (code == 0)
+    assert "MB after" in done.output
+    assert ("taken away" in done.output) == (code == 1)
+
+
+def test_the_command_compares_on_the_recordings(tmp_path: Path):
+    done = CliRunner().invoke(app, ["bundle", "quantize", str(EXAMPLE), "-o", str(tmp_path / "new")])
+    assert "labels: 1 of 1 utterance as before" in done.output
