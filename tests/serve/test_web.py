@@ -292,6 +292,9 @@ def test_opinions_and_verdicts_are_shown_and_hostile_text_stays_text(tab: Tab) -
     assert page.locator("script").count() == 1
     assert HOSTILE in page.inner_text("h1")
     assert page.locator("#missing").is_visible()
+    page.focus(".skip")
+    page.keyboard.press("Enter")  # past the header, and still here
+    assert page.locator("main:focus").count() == page.locator("#details h2").count() == 1
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ const NARROWEST = 4; // seconds that are shown at least
 
 export class Drawing {
   // `peaks` are bytes, `perSecond` of them a second; both canvases are as wide as their elements.
-  constructor({ main, overview, timeline, peaks, perSecond, onpick }) {
+  constructor({ main, overview, timeline, peaks, perSecond, onpick, signal }) {
     Object.assign(this, { main, overview, timeline, peaks, perSecond });
     this.seconds = Math.max(timeline.seconds, 0.1);
     this.view = { from: 0, to: Math.min(this.seconds, 90) };
@@ -35,7 +35,7 @@ export class Drawing {
     });
     overview.addEventListener("pointermove", (event) => event.buttons && centre(event));
     new ResizeObserver(() => this.draw()).observe(main);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw(), { signal });
   }
 
   // Begin the view here, as long as it was.

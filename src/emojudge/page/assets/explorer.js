@@ -43,6 +43,7 @@ export function explore({ timeline, audio, peaks, perSecond, signal, onchoose = 
     peaks,
     perSecond,
     onpick: (time) => player.seek(time),
+    signal,
   });
   const list = new PassageList(byId("passages"), passages, (index) => player.seek(passages[index].start));
 

@@ -76,6 +76,10 @@ function aboutOf(models) {
 }
 
 async function start() {
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault(); // what is behind the # is the view
+    byId("content").focus();
+  });
   try {
     const models = await get("/v1/models");
     fill(byId("models"), `${aboutOf(models)}.`);
