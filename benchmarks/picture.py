@@ -1,4 +1,4 @@
-"""Write the pictures of the documentation: what the README's command prints, and a report's page."""
+"""Write the pictures of the documentation: what the README's command prints, and the pages."""
 
 import argparse
 import io
@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
         page = Path(folder, "two_voices.html")
         _emojudge([*REPORT, "--output", str(page)])
         look(page, ROOT / "docs")
+        serve(Path(folder, "data"), ROOT / "docs")
 
 
 def look(page: Path, folder: Path) -> None:
@@ -55,6 +56,35 @@ def look(page: Path, folder: Path) -> None:
                 tab.keyboard.press("j")
             tab.wait_for_timeout(500)
             tab.screenshot(path=folder / f"report-{name}.png")
+            context.close()
+        browser.close()
+
+
+def serve(data: Path, folder: Path) -> None:
+    """Pictures of a server's page: a timeline, one of its passages labelled, and the most doubtful first."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.serve.serving import served
+
+    with served(data, "--keep-audio") as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name in ("light", "dark"):
+            context = browser.new_context(**PAGES[name])  # type: ignore[arg-type]
+            tab = context.new_page()
+            tab.goto(server.url)
+            if name == "light":
+                tab.set_input_files("#files", [ROOT / REPORT[1], ROOT / REPORT[3]])
+                tab.locator(".job .state", has_text="done").wait_for()
+                tab.locator(".job a").click()
+                tab.locator("#details h2").wait_for()
+                tab.keyboard.press("j")
+                tab.keyboard.press("1")
+                tab.locator(".mark", has_text="by a person").wait_for()
+            else:
+                tab.locator("nav a", has_text="doubtful").click()
+                tab.locator("#details h2").wait_for()
+            tab.wait_for_timeout(500)
+            tab.screenshot(path=folder / f"serve-{name}.png")
             context.close()
         browser.close()
 

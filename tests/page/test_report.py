@@ -158,7 +158,7 @@ def test_a_click_goes_there_and_playing_moves_on(tab: Tab) -> None:
     page.click("#play")
     assert page.inner_text("#play") == "Play"
     box = page.locator("#main").bounding_box()
-    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 20)
+    page.locator("#main").click(position={"x": box["width"] * 0.5, "y": 20})
     assert tab.time() == pytest.approx(6.0, abs=0.1)
 
 
@@ -181,6 +181,10 @@ def test_the_keyboard_does_all_of_it(tab: Tab) -> None:
     tab.until("!document.getElementById('audio').paused")
     page.keyboard.press(" ")
     tab.until("document.getElementById('audio').paused")
+    page.keyboard.press("r")  # the passage alone: it ends with it
+    tab.until("!document.getElementById('audio').paused")
+    tab.until("document.getElementById('audio').paused")
+    assert (tab.time(), tab.selected()) == (pytest.approx(3.6, abs=0.1), "0:02.0")
     page.focus("#seek")
     page.keyboard.press("Home")
     assert tab.time() == 0

@@ -15,7 +15,9 @@ from emojudge.page.sound import Sounded
 from emojudge.records import Timeline
 
 ASSETS = files("emojudge.page") / "assets"
-MODULES = ("emotions.js", "dom.js", "player.js", "drawing.js", "passages.js", "report.js")  # imports first
+MODULES = (  # imports first
+    "emotions.js", "dom.js", "player.js", "drawing.js", "passages.js", "explorer.js", "report.js",
+)  # fmt: skip
 DIGITS = 4  # of a page's numbers
 
 _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)

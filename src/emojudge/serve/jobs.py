@@ -197,6 +197,7 @@ class Store:
             self._base.execute("BEGIN IMMEDIATE")
             if not self._is_running(job):
                 return False
+            self._sort(job.id)
             self._base.execute(
                 "UPDATE jobs SET state = ?, finished = ?, error = ?, bundle = ?, notes = ?, audio_kept = ? "
                 "WHERE id = ?",
@@ -299,27 +300,27 @@ class Store:
 
     def correct(self, asked: CorrectionRequest, before: Passage, audio_kept: bool) -> Correction:
         """Keep a correction in place of an earlier one."""
-        created = _now()
+        values = (asked.job, asked.passage, asked.model_dump_json(), before.prediction.emotion, audio_kept)
         with self._lock, self._base:
             self._base.execute(
-                "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    asked.job,
-                    asked.passage,
-                    asked.model_dump_json(),
-                    before.prediction.emotion,
-                    audio_kept,
-                    created,
-                ),
+                "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?, ?, ?)", (*values, _now())
             )
-        return Correction(
-            job=asked.job,
-            passage=asked.passage,
-            emotion=asked.emotion,
-            before=before.prediction.emotion,
-            audio_kept=audio_kept,
-            created=created,
-        )
+        return next(found for found in self.corrected(asked.job) if found.passage == asked.passage)
+
+    def corrected(self, job: str | None = None) -> list[Correction]:
+        """The corrections of a job, or all of them."""
+        columns = "asked, before, audio_kept, created"
+        query = f"SELECT {columns} FROM corrections WHERE ? IN (job, '') ORDER BY job, place"
+        return [
+            Correction(**json.loads(asked), before=before, audio_kept=kept, created=created)
+            for asked, before, kept, created in self._all(query, (job or "",))
+        ]
+
+    def uncorrect(self, job: str, place: int) -> bool:
+        """Take a correction back; False where there is none."""
+        query = "DELETE FROM corrections WHERE job = ? AND place = ?"
+        with self._lock, self._base:
+            return bool(self._base.execute(query, (job, place)).rowcount)
 
     def corrections(self) -> Iterable[tuple[CorrectionRequest, Passage, bool]]:
         """What was corrected, with the passage as it was predicted and whether there is audio."""
@@ -345,7 +346,7 @@ class Store:
             id=job.name,
             seconds=job.seconds,
             bundle=bundle,
-            passages=tuple(sorted(passages, key=lambda passage: (passage.start, passage.end))),
+            passages=tuple(sorted(passages, key=_span)),
             points=tuple(sorted(points, key=lambda point: point.time)),
             failures=tuple(Failure.model_validate_json(data) for kind, data in rows if kind == "failure"),
             notes=tuple(json.loads(notes)),
@@ -361,6 +362,14 @@ class Store:
     def _is_running(self, job: Begun) -> bool:
         row = self._base.execute("SELECT state, attempts FROM jobs WHERE id = ?", (job.id,)).fetchone()
         return bool(row == ("running", job.attempt))
+
+    def _sort(self, job: str) -> None:
+        """Passages came as they ended; their places from now on are those of the timeline."""
+        rows = self._base.execute("SELECT place, passage FROM passages WHERE job = ?", (job,)).fetchall()
+        rows.sort(key=lambda row: _span(Passage.model_validate_json(row[1])))
+        places = [(-1 - place, job, before) for place, (before, _) in enumerate(rows)]  # below those in use
+        self._base.executemany("UPDATE passages SET place = ? WHERE job = ? AND place = ?", places)
+        self._base.execute("UPDATE passages SET place = -1 - place WHERE job = ?", (job,))
 
     def _event(self, job: str, attempt: int, kind: str, data: object) -> None:
         text = data if isinstance(data, str) else json.dumps(data)
@@ -381,6 +390,10 @@ def doubt(passage: Passage) -> float:
     """How little the most likely emotion stands out: 1 less the distance to the next one's score, 0..1."""
     first, second, *_ = sorted(passage.prediction.scores.values(), reverse=True)
     return 1 - (first - second)
+
+
+def _span(passage: Passage) -> tuple[float, float]:
+    return passage.start, passage.end
 
 
 def _now() -> str:

@@ -39,6 +39,14 @@ JOB: dict[str, Any] = {
     "seconds": 312.5,
     "passages": 41,
 }
+CORRECTION: dict[str, Any] = {
+    "job": JOB["id"],
+    "passage": 3,
+    "emotion": "sad",
+    "before": "neutral",
+    "audio_kept": True,
+    "created": "2026-05-04T10:21:00+00:00",
+}
 
 
 class Body(BaseModel):
@@ -119,15 +127,20 @@ class CorrectionRequest(Body):
     transcript: str | None = Field(default=None, max_length=20_000)  # where the words were wrong, too
 
 
-class Correction(Body):
+class Correction(CorrectionRequest):
     """A correction as it is kept; a later one of the same passage takes its place."""
 
-    job: str
-    passage: int
-    emotion: Emotion
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [CORRECTION]})
+
     before: Emotion
     audio_kept: bool
     created: str
+
+
+class Corrections(Body):
+    """Corrections by job and passage."""
+
+    corrections: list[Correction]
 
 
 class Doubtful(Body):

@@ -22,8 +22,9 @@ export const ATTRIBUTES = {
 const SURE = 0.5; // a lower score of the emotion shown is doubtful
 const CLEAR = 0.15; // so is one whose runner-up is nearer than this
 
-// The emotion that counts: the judge's where there is a verdict.
+// The emotion that counts: a person's where somebody said it, else the judge's where there is a verdict.
 export function emotionOf(passage) {
+  if (passage.correction) return passage.correction.emotion;
   const verdict = passage.prediction.verdict;
   return verdict ? verdict.emotion : passage.prediction.emotion;
 }
@@ -39,6 +40,7 @@ export function strongest(scores) {
 
 // Why a passage should not be taken at its word; empty where nothing speaks against it.
 export function doubts(passage) {
+  if (passage.correction) return [];
   const scores = scoresOf(passage);
   const emotion = emotionOf(passage);
   const others = Object.keys(scores).filter((name) => name !== emotion);

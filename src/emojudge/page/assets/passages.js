@@ -12,6 +12,7 @@ export function chip(name) {
 }
 
 export function wordsOf(passage) {
+  if (passage.correction && passage.correction.transcript) return passage.correction.transcript;
   return passage.prediction.transcript ? passage.prediction.transcript.text : "";
 }
 
@@ -32,9 +33,17 @@ export class PassageList {
         make("span", { class: "words" }, wordsOf(passage) || "(no words)"),
         change ? make("span", { class: "mark" }, change) : null,
         doubtful ? make("span", { class: "mark" }, "doubtful") : null,
+        passage.correction ? make("span", { class: "mark" }, "labelled by a person") : null,
       );
     });
     element.replaceChildren(...this.buttons.map((button) => make("li", {}, button)));
+  }
+
+  // Show a passage as it is now.
+  renew(index) {
+    const [fresh] = new PassageList(make("ol"), [this.passages[index]]).buttons;
+    this.buttons[index].className = fresh.className;
+    this.buttons[index].replaceChildren(...fresh.childNodes);
   }
 
   // Mark the one looked at; `follow` brings it into the list's own view.
@@ -84,7 +93,8 @@ export function details(element, passage) {
   fill(
     element,
     make("h2", {}, `${clock(passage.start, 1)} – ${clock(passage.end, 1)}${who}`),
-    make("p", { class: "shown" }, chip(emotion), ` score ${percent(scoresOf(passage)[emotion])}`),
+    make("p", { class: "shown" }, chip(emotion),
+      ` ${passage.correction ? "labelled by a person; the models' score" : "score"} ${percent(scoresOf(passage)[emotion])}`),
     wordsOf(passage) ? make("blockquote", {}, wordsOf(passage)) : make("p", { class: "note" }, "No words."),
     verdict ? judged(verdict) : null,
     table("Scores", ["emotion", ...header], scores),

@@ -6,6 +6,7 @@ export class Player {
     this.audio = audio;
     this.listeners = [];
     this.mark = 0;
+    this.until = null; // where a passage that is heard by itself ends
     if (audio) {
       for (const event of ["play", "pause", "seeked", "timeupdate", "ended"]) {
         audio.addEventListener(event, () => this.tell());
@@ -23,15 +24,31 @@ export class Player {
   }
 
   seek(time) {
+    this.until = null;
     this.mark = Math.min(Math.max(0, time), this.seconds);
     if (this.audio) this.audio.currentTime = this.mark;
     this.tell();
   }
 
+  // Play from here to there.
+  hear(start, end) {
+    this.seek(start);
+    if (!this.audio) return;
+    this.until = end;
+    this.audio.play().catch(() => this.tell());
+  }
+
   toggle() {
     if (!this.audio) return;
+    this.until = null;
     if (this.audio.paused) this.audio.play().catch(() => this.tell());
     else this.audio.pause();
+  }
+
+  // Be silent, and tell nobody any more.
+  close() {
+    this.listeners = [];
+    if (this.audio) this.audio.pause();
   }
 
   listen(listener) {
@@ -39,6 +56,11 @@ export class Player {
   }
 
   tell() {
+    if (this.until !== null && this.time >= this.until) {
+      this.audio.pause();
+      this.audio.currentTime = this.until - 0.01; // not yet in what follows
+      this.until = null;
+    }
     for (const listener of this.listeners) listener(this.time, this.playing);
   }
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import IO, Annotated, Any
 
 import soundfile
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from emojudge.audio.decode import SAMPLE_RATE
@@ -16,7 +16,7 @@ from emojudge.records import Passage
 from emojudge.serve.jobs import Store
 from emojudge.serve.problems import Problem
 from emojudge.serve.routes.documented import answer, errors
-from emojudge.serve.schema import Correction, CorrectionRequest, DoubtfulResponse
+from emojudge.serve.schema import Correction, CorrectionRequest, Corrections, DoubtfulResponse, JobId
 from emojudge.serve.service import service_of
 
 PIECE = 2**16  # bytes
@@ -48,6 +48,24 @@ async def correct(request: Request, asked: CorrectionRequest) -> Response:
             advice="Give its transcript, or start the server with --keep-audio.",
         )
     return answer(store.correct(asked, passage, job.audio_kept), 201)
+
+
+@router.get("/v1/corrections", response_model=Corrections, responses=errors())
+async def corrected(
+    request: Request, job: Annotated[JobId | None, Query(description="Of this job alone.")] = None
+) -> Response:
+    """What people said, by job and passage."""
+    return answer(Corrections(corrections=service_of(request).store.corrected(job)))
+
+
+@router.delete("/v1/corrections/{job}/{passage}", status_code=204, responses=errors(404))
+async def take_back(
+    request: Request, job: Annotated[JobId, Path()], passage: Annotated[int, Path(ge=0, lt=2**31)]
+) -> Response:
+    """Forget a correction: the passage is what was predicted again."""
+    if not service_of(request).store.uncorrect(job, passage):
+        raise Problem(404, found="no such correction", expected="a passage that was corrected")
+    return Response(status_code=204)
 
 
 @router.get(

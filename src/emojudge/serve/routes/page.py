@@ -1,4 +1,4 @@
-"""The server's page: the files of `web/`, which anybody may have, as they hold nothing of anyone."""
+"""The server's page: files that anybody may have, as they hold nothing of anyone."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 FOLDER = Path(__file__).parents[1] / "web"
 
 router = APIRouter()
-files = StaticFiles(directory=FOLDER)
+files = StaticFiles(directory=FOLDER, packages=[("emojudge.page", "assets")])  # ours, and those of reports
 
 
 @router.get("/", include_in_schema=False)
