@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks import card, judge_tables, performance
 from benchmarks.rows import Row, least, most, only, table
+from emojudge.bundle.format import Bundle
 from emojudge.evaluation.stress.tables import card_section, with_section
 
 ROOT = Path(__file__).parent.parent
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
     folder = ROOT / "src" / "emojudge" / "bundle" / "default"
     text = card.render(folder, table(of_bundle))
     if "stress" in figures:
-        text = with_section(text, card_section(figures["stress"]))
+        text = with_section(text, card_section(figures["stress"], Bundle.open().manifest.trained_on))
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 

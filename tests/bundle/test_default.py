@@ -7,6 +7,7 @@ import pytest
 
 import emojudge
 from emojudge.audio.decode import SAMPLE_RATE, decode
+from emojudge.bundle.format import Bundle
 from emojudge.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -31,3 +32,9 @@ def test_noise_50_db_under_the_speech_does_not_move_its_logits(part: int):
     assert quiet is not None
     assert noisy is not None
     assert list(noisy.logits.values()) == pytest.approx(list(quiet.logits.values()), abs=0.1)
+
+
+def test_what_it_learned_from_is_known():
+    manifest = Bundle.open().manifest
+    assert manifest.trained_on == {"emodb", "emogator", "goemotions", "xed", "emobank"}
+    assert manifest.model_copy(update={"provenance": {"audio": None, "x": {"recipe": 3}}}).trained_on == set()

@@ -83,6 +83,17 @@ class Manifest(Record):
     provenance: dict[str, Any]
     hashes: dict[str, str]  # file name → SHA-256 in hexadecimal
 
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """The readers' names of the corpora that the models' recipes name."""
+        found = set()
+        for part in self.provenance.values():
+            recipe = part.get("recipe") if isinstance(part, dict) else None
+            for source in recipe.get("data") or () if isinstance(recipe, dict) else ():
+                if isinstance(source, dict) and isinstance(name := source.get("corpus"), str):
+                    found.add(name)
+        return frozenset(found)
+
 
 class Bundle:
     """A bundle folder whose files are as they were when it was made."""

@@ -96,7 +96,8 @@ def stress(
         before = (
             readme.read_text(encoding="utf-8") if readme.is_file() else f"# Model card: {found['bundle']}\n"
         )
-        write_whole(readme, with_section(before, card_section(found)))
+        section = card_section(found, opened.manifest.trained_on)
+        write_whole(readme, with_section(before, section))
         say(f"wrote the result into {readme}")
 
 

@@ -387,6 +387,8 @@ def test_the_result_is_a_table_and_a_section_of_the_card(corpus: list[Utterance]
     section = card_section(found)
     assert section.startswith(HEADING)
     assert "tones (64 recordings)" in section
+    assert "learned from" not in section
+    assert "learned from tones" in card_section(found, {"tones", "other"})
     card = with_section("# Card\n\n## What it is not for\n- x\n", section)
     assert with_section(card, section) == card
     assert card.count(HEADING) == 1

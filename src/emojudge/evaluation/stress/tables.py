@@ -1,7 +1,7 @@
 """What came of stress tests: tables for people, and the section of a model card."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from emojudge.evaluation.tables import Table
@@ -38,13 +38,20 @@ def stress_tables(found: Mapping[str, Any]) -> list[Table]:
     return [table for table in made if table.rows]
 
 
-def card_section(found: Mapping[str, Any]) -> str:
-    """The model card's section: how many passed by test, and the worst that failed."""
+def card_section(found: Mapping[str, Any], trained_on: Collection[str] = ()) -> str:
+    """The model card's section: how many passed by test, and the worst that failed.
+
+    Args:
+        found: an outcome as a dictionary.
+        trained_on: corpora that the bundle has learned from, of which its figures say little.
+    """
     corpora = ", ".join(f"{name} ({count} recordings)" for name, count in found["corpora"].items())
+    known = [name for name in found["corpora"] if name in trained_on]
     lines = [
         HEADING,
         f"{found['passed']} of {found['tests']} single tests passed, on {corpora} by the voice alone; after"
-        " Derington et al. (arXiv 2312.06270), their thresholds or ours (*). `emojudge stress` reruns them.",
+        " Derington et al. (arXiv 2312.06270), their thresholds or ours (*). `emojudge stress` reruns them."
+        + "".join(f" The models learned from {name}: of how good they are it says little." for name in known),
         "",
         "| group | test | passed |",
         "| --- | --- | --- |",
