@@ -23,6 +23,15 @@ JOB = "0123456789abcdef" * 2
 
 
 @pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One of their own: what others corrected would be counted on the page."""
+    pytest.importorskip("uvicorn", reason="needs the extra 'serve'")
+    data = tmp_path_factory.mktemp("serve") / "data"
+    with served(data, "--judge", "echo", "--keep-audio", "--rate", "0") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def browser(launch: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Chromium with a microphone that hears the example."""
     microphone = tmp_path_factory.mktemp("microphone") / "speech.wav"
