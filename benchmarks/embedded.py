@@ -10,7 +10,6 @@ import argparse
 import importlib.util
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -72,7 +71,6 @@ def measure(way: str, folder: Path) -> dict[str, float]:
         "start_s": round(start, 2),
         "one_clip_s": round(one, 4),
         "real_time_factor": round(many / audio, 5),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000),
     }
 
 

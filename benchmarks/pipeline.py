@@ -16,6 +16,7 @@ from emojudge.audio.windows import trim
 from emojudge.bundle.batches import within_budget
 from emojudge.bundle.format import Bundle
 from emojudge.bundle.sessions import SAMPLES_PER_BATCH, TOKENS_PER_BATCH, AcousticSession, LinguisticSession
+from emojudge.cli.main import HANDOVER
 from emojudge.corpora import load_corpus
 from emojudge.recognizer import CHUNK, load
 from emojudge.records import Transcript, Utterance
@@ -25,7 +26,7 @@ RATE = 16_000
 CLIPS = 200
 FEW, MANY = 200, 20_000  # files between which memory must not grow
 PREDICT_MANY = """  # in a process that imports what prediction needs, and no torch
-import resource, sys
+import re, sys
 from pathlib import Path
 from emojudge.recognizer import load
 from emojudge.records import Failure, Utterance
@@ -34,7 +35,8 @@ folder, few, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 utterances = (Utterance(id=str(n), audio=folder / f"{n % few}.wav") for n in range(count))
 failed = sum(isinstance(result, Failure) for result in load(asr="none").predict(utterances))
 assert not failed, f"{failed} of {count} failed"
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not by getrusage: a process begins with the peak of the one that started it.
+print(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
 """
 WORDS = "I never thought that this would happen again, and today of all days it really did."
 
@@ -43,6 +45,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     paths = [u.audio for name in ("emodb", "ravdess") for u in load_corpus(name, arguments.corpora / name)]
     chosen = [path for path in paths if path is not None]
     chosen = [chosen[i] for i in np.random.default_rng(0).permutation(len(chosen))[:CLIPS]]
+    sys.setswitchinterval(HANDOVER)  # as the command line has it
     figures = {"overlap": _overlap(chosen), "padding": _padding(chosen)}
     print(figures, flush=True)
     return {**figures, "memory": _memory()}

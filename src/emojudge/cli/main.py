@@ -27,6 +27,9 @@ from emojudge.cli.submit import submit
 from emojudge.cli.train import train
 from emojudge.errors import EmojudgeError, TrainingError
 
+# Seconds after which a thread that runs Python lets another one: decoders and models, which run outside of
+# it, wait that long for their next piece. Ten times less than Python's own.
+HANDOVER = 0.0005
 INTERRUPTED, BROKEN_PIPE = 130, 141  # what a shell reports for a program ended by SIGINT, SIGPIPE
 
 
@@ -99,4 +102,5 @@ app.add_typer(bundle_app, name="bundle", help="Show, verify or make a bundle of 
 
 def main() -> None:
     """The program `emojudge`."""
+    sys.setswitchinterval(HANDOVER)
     app(prog_name="emojudge")
