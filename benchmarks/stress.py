@@ -1,12 +1,11 @@
 """The embedded bundle through the stress tests on EMO-DB, which it has heard in part, and on RAVDESS."""
 
 import argparse
-import hashlib
 import time
 from pathlib import Path
 from typing import Any
 
-from emojudge.bundle.format import MANIFEST, Bundle
+from emojudge.bundle.format import MANIFEST, Bundle, file_hash
 from emojudge.corpora import load_corpus
 from emojudge.evaluation.stress.run import Corpus, Settings, stress
 from emojudge.recognizer import Recognizer
@@ -26,7 +25,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         corpora,
         Settings(changed=arguments.most or Settings().changed),
         keep=kept,
-        key=hashlib.sha256((bundle.folder / MANIFEST).read_bytes()).hexdigest(),
+        key=file_hash(bundle.folder / MANIFEST),
         progress=lambda what, done, total: print(what, done, total, flush=True) if done == total else None,
     )
     times = {"wall_s": round(time.perf_counter() - wall), "cpu_s": round(time.process_time() - cpu)}

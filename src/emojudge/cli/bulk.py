@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emojudge.cli.choices import Language
+
 if TYPE_CHECKING:
     from emojudge.bulk.plan import Settings
 
@@ -34,9 +36,7 @@ def bulk(
             help="Who writes down recordings that have no transcript.",
         ),
     ] = "none",
-    language: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Language of the speech, such as en.")
-    ] = None,
+    language: Language = None,
     workers: Annotated[
         int, typer.Option(metavar="N", min=0, help="At most so many workers; 0: one for each core or GPU.")
     ] = 0,
@@ -94,18 +94,15 @@ def bulk(
 def _settings(
     sources: tuple[str, ...], bundle: Path | None, asr: str, language: str | None, size: int, jsonl: bool
 ) -> "Settings":
-    import hashlib
-
     from emojudge import __version__
     from emojudge.bulk.plan import Settings
-    from emojudge.bundle.format import MANIFEST, Bundle
+    from emojudge.bundle.format import MANIFEST, Bundle, file_hash
 
     opened = Bundle.open(bundle)
-    digest = hashlib.sha256((opened.folder / MANIFEST).read_bytes()).hexdigest()  # it holds the files' hashes
     return Settings(
         sources=sources,
         bundle=str(bundle.absolute()) if bundle else None,
-        bundle_hash=digest,
+        bundle_hash=file_hash(opened.folder / MANIFEST),  # it holds the files' hashes
         asr=asr,
         language=language,
         part_size=size,

@@ -6,6 +6,14 @@ from typing import Annotated
 
 import typer
 
+# Options of the verbs that predict.
+BundleFolder = Annotated[
+    Path | None,
+    typer.Option("--bundle", metavar="DIR", help="Models to use instead of the embedded ones."),
+]
+Language = Annotated[
+    str | None, typer.Option("--language", metavar="CODE", help="Language of the speech, such as en.")
+]
 # Options of the verbs that train, or make a bundle of what was trained.
 DataFolder = Annotated[
     Path,

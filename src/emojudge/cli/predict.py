@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emojudge.cli import judge_options as o
-from emojudge.cli.choices import Format, Group
+from emojudge.cli.choices import BundleFolder, Format, Group, Language
 from emojudge.cli.messages import count, say, utf8
 
 if TYPE_CHECKING:
@@ -44,12 +44,8 @@ def predict(
             help="Who writes down recordings that have no transcript.",
         ),
     ] = "auto",
-    language: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Language of the speech, such as en.")
-    ] = None,
-    bundle: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Models to use instead of the embedded ones.")
-    ] = None,
+    language: Language = None,
+    bundle: BundleFolder = None,
     adapt: Annotated[
         Group | None, typer.Option(help="Adapt to the voices of all recordings, or of each speaker's.")
     ] = None,

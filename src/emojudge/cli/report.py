@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from emojudge.cli import judge_options as o
-from emojudge.cli.choices import Layout
+from emojudge.cli.choices import BundleFolder, Language, Layout
 from emojudge.cli.messages import count, say
 
 
@@ -61,12 +61,8 @@ def report(
             help="Who writes down what is not given.",
         ),
     ] = "auto",
-    language: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Language of the speech, such as en.")
-    ] = None,
-    bundle: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Models to use instead of the embedded ones.")
-    ] = None,
+    language: Language = None,
+    bundle: BundleFolder = None,
     audio: Annotated[
         bool, typer.Option("--audio/--no-audio", help="Put the recording into the page, to listen to.")
     ] = True,

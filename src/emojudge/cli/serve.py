@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from emojudge.cli import judge_options as o
+from emojudge.cli.choices import BundleFolder, Language
 
 
 def serve(
@@ -14,9 +15,7 @@ def serve(
         typer.Option(metavar="ADDRESS", help="Where to listen; any but this computer's own needs a token."),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any that is free.")] = 8765,
-    bundle: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Models to use instead of the embedded ones.")
-    ] = None,
+    bundle: BundleFolder = None,
     asr: Annotated[
         str,
         typer.Option(
@@ -24,9 +23,7 @@ def serve(
             help="Who writes down recordings that have no transcript.",
         ),
     ] = "auto",
-    language: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Language of the speech, such as en.")
-    ] = None,
+    language: Language = None,
     judge: o.Name = None,
     judge_settings: o.SettingsFile = None,
     max_cost: o.MaxCost = None,

@@ -1,6 +1,5 @@
 """`emojudge stress`: correctness, fairness and robustness tests of a bundle."""
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -52,7 +51,7 @@ def stress(
     Sentences of positive and negative words are spoken by espeak-ng, where it is installed. Exit code 0
     whatever failed: these are findings, not faults of the run.
     """
-    from emojudge.bundle.format import MANIFEST, Bundle
+    from emojudge.bundle.format import MANIFEST, Bundle, file_hash
     from emojudge.cli.evaluate_output import write_tables
     from emojudge.corpora import load_corpus
     from emojudge.errors import EmojudgeError
@@ -80,7 +79,7 @@ def stress(
         named,
         Settings(recordings, changed, seed),
         keep=keep,
-        key=hashlib.sha256((opened.folder / MANIFEST).read_bytes()).hexdigest(),
+        key=file_hash(opened.folder / MANIFEST),
         progress=_Progress(),
     ).as_dict()
     write_tables(
