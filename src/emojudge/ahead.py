@@ -2,12 +2,15 @@
 
 import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 PATIENCE = 0.1  # seconds after which a stage that nobody reads looks whether it should end
 
 
@@ -66,3 +69,24 @@ def ahead(items: Iterable[Item], most: int) -> Generator[Item]:
     finally:
         stopped.set()
         thread.join()
+
+
+def mapped(
+    work: Callable[[Item], Made], items: Iterable[Item], *, workers: int, most: int
+) -> Generator[Made]:
+    """What `work` makes of each item, in their order, by several threads, at most so many ahead.
+
+    >>> list(mapped(abs, [-3, 1, -2], workers=2, most=2))
+    [3, 1, 2]
+    """
+    waiting: deque[Future[Made]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= most:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

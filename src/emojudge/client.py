@@ -6,9 +6,7 @@ import os
 import ssl
 import time
 import uuid
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from emojudge.ahead import mapped
 from emojudge.audio.decode import SAMPLE_RATE, Audio, Samples, decode
 from emojudge.errors import AudioError, EmojudgeError, ServerError
 from emojudge.records import Failure, Prediction, Timeline, Transcript, Utterance, Verdict
@@ -88,17 +87,7 @@ class Client:
         """
         if adapt_to is not None:
             raise ServerError(self.url, found=f"adapt_to={adapt_to!r}", expected="none, by a server")
-        waiting: deque[Future[Prediction | Failure]] = deque()
-        pool = ThreadPoolExecutor(AT_ONCE)
-        try:
-            for utterance in utterances:
-                waiting.append(pool.submit(self._one, utterance))
-                if len(waiting) > 2 * AT_ONCE:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        yield from mapped(self._one, utterances, workers=AT_ONCE, most=2 * AT_ONCE + 1)
 
     def timeline(self, path: str | Path, *, judge: bool = False) -> Timeline:
         """The timeline of a recording of any length: a job, waited for and then deleted from the server.

@@ -2,11 +2,10 @@
 
 import tempfile
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from emojudge.ahead import mapped
 from emojudge.bulk.inputs import Input
 from emojudge.bulk.plan import Done, Plan
 from emojudge.bulk.storage import Storage
@@ -68,17 +67,15 @@ def _utterances(
     inputs: Sequence[Input], copies: dict[str, Path], results: dict[str, Prediction | Failure]
 ) -> Iterator[Utterance]:
     """What could be fetched, a few recordings ahead of whoever asks; what could not, into the results."""
-    with ThreadPoolExecutor(FETCHERS) as pool:
-        waiting: deque[Future[Utterance | Failure]] = deque()
-        for each in [*inputs, *[None] * AHEAD]:  # at the end, what still waits
-            if each is not None:
-                waiting.append(pool.submit(_fetched, each, copies[each.id]))
-            if waiting and (each is None or len(waiting) >= AHEAD):
-                item = waiting.popleft().result()
-                if isinstance(item, Failure):
-                    results[item.id] = item
-                else:
-                    yield item
+
+    def fetched(each: Input) -> Utterance | Failure:
+        return _fetched(each, copies[each.id])
+
+    for item in mapped(fetched, inputs, workers=FETCHERS, most=AHEAD):
+        if isinstance(item, Failure):
+            results[item.id] = item
+        else:
+            yield item
 
 
 def _fetched(each: Input, copy: Path) -> Utterance | Failure:
