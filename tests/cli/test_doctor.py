@@ -83,7 +83,7 @@ def test_nothing_is_promised_of_an_extra_that_nothing_uses(run: Run, embedded: B
         if extra.name in ("dev", "docs", "train"):  # tools, and what torch and its like import themselves
             assert not extra.coming
             continue
-        names = "|".join(package.replace("-", "_") for package in packages[extra.name])
+        names = "|".join(re.sub("[-_.]", "[_.]", package) for package in packages[extra.name])
         used = re.search(rf"""^\s*(import|from) ({names})\b|_imported\("({names})\b""", source, re.MULTILINE)
         assert extra.coming == (used is None), extra.name
         assert not (extra.coming and extra.command)
