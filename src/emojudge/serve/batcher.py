@@ -14,6 +14,7 @@ from emojudge.records import Failure, Prediction
 from emojudge.serve.metrics import Metrics
 from emojudge.serve.problems import Problem
 
+AHEAD = 1  # batches that wait for a thread, which would wait for the event loop instead
 MOST = 8  # utterances in a batch: more would make those behind it wait longer than they gain
 QUEUE_SECONDS = 1_800.0  # of audio that is held decoded, 115 MB
 FIRST_GUESS = 0.25  # seconds for an utterance, before any was timed
@@ -40,7 +41,8 @@ class Batcher:
         self.capacity = capacity
         self._metrics = metrics
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="emojudge-batch")
-        self._workers = self._free = workers
+        self._workers = workers
+        self._free = workers + AHEAD  # batches that may be given to the threads
         self._waiting: deque[_Waiting] = deque()
         self._places = 0
         self._audio_seconds = 0.0
