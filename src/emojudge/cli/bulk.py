@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emojudge.cli.choices import Language
+from emojudge.cli.choices import Engine, Language
 
 if TYPE_CHECKING:
     from emojudge.bulk.plan import Settings
@@ -37,6 +37,7 @@ def bulk(
         ),
     ] = "none",
     language: Language = None,
+    engine: Engine = None,
     workers: Annotated[
         int, typer.Option(metavar="N", min=0, help="At most so many workers; 0: one for each core or GPU.")
     ] = 0,
@@ -68,7 +69,7 @@ def bulk(
     from emojudge.cli.messages import count, say
     from emojudge.cli.progress import bar
 
-    settings = _settings(tuple(sources), bundle, asr, language, part_size, jsonl)
+    settings = _settings(tuple(sources), bundle, asr, language, engine, part_size, jsonl)
     storage = Storage.at(to)
     plan = Plan.of(storage)
     if plan is None:
@@ -92,10 +93,17 @@ def bulk(
 
 
 def _settings(
-    sources: tuple[str, ...], bundle: Path | None, asr: str, language: str | None, size: int, jsonl: bool
+    sources: tuple[str, ...],
+    bundle: Path | None,
+    asr: str,
+    language: str | None,
+    engine: str | None,
+    size: int,
+    jsonl: bool,
 ) -> "Settings":
     from emojudge import __version__
     from emojudge.bulk.plan import Settings
+    from emojudge.bundle.engines import DEFAULT
     from emojudge.bundle.format import MANIFEST, Bundle, file_hash
 
     opened = Bundle.open(bundle)
@@ -105,6 +113,7 @@ def _settings(
         bundle_hash=file_hash(opened.folder / MANIFEST),  # it holds the files' hashes
         asr=asr,
         language=language,
+        engine=engine or DEFAULT,
         part_size=size,
         jsonl=jsonl,
         version=__version__,
