@@ -15,6 +15,7 @@ from emojudge.audio.windows import trim, windows
 from emojudge.bundle.engines import DEFAULT
 from emojudge.bundle.format import Bundle
 from emojudge.bundle.sessions import AcousticSession, LinguisticSession
+from emojudge.bundle.tuned import as_tuned
 from emojudge.emotions import EMOTIONS
 from emojudge.errors import AudioError, BundleError, EmojudgeError
 from emojudge.fusion.adaptation import adapt
@@ -343,13 +344,15 @@ def load(
         language: of the speech, such as "en", for the choice of an engine.
         threads: of the models; 0 for one per core.
         engine: what runs the models: "onnxruntime", "openvino", "openvino:bfloat16" where the processor has
-            it; None for ONNX Runtime. Predictions say in `engine` what ran.
+            it; None for what `emojudge doctor --tune` found for this bundle on this machine, or ONNX Runtime
+            where nothing was. Predictions say in `engine` and `bundle` what ran.
 
     Raises:
         BundleError: the folder is no bundle, or damaged.
         EmojudgeError: no engine of that name, or one that cannot have this precision here.
         MissingExtraError: the engine that was named is not installed.
     """
-    return Recognizer(
-        Bundle.open(bundle), load_transcriber(asr, language=language), threads, engine or DEFAULT
-    )
+    opened = Bundle.open(bundle)
+    if engine is None:
+        opened, engine, threads = as_tuned(opened, threads)
+    return Recognizer(opened, load_transcriber(asr, language=language), threads, engine)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emojudge.cli.choices import Engine, Language
+from emojudge.cli.choices import Language
 
 if TYPE_CHECKING:
     from emojudge.bulk.plan import Settings
@@ -37,7 +37,12 @@ def bulk(
         ),
     ] = "none",
     language: Language = None,
-    engine: Engine = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="onnxruntime|openvino[:bfloat16]", help="What runs the models, the same on every machine."
+        ),
+    ] = "onnxruntime",
     workers: Annotated[
         int, typer.Option(metavar="N", min=0, help="At most so many workers; 0: one for each core or GPU.")
     ] = 0,
@@ -97,13 +102,12 @@ def _settings(
     bundle: Path | None,
     asr: str,
     language: str | None,
-    engine: str | None,
+    engine: str,
     size: int,
     jsonl: bool,
 ) -> "Settings":
     from emojudge import __version__
     from emojudge.bulk.plan import Settings
-    from emojudge.bundle.engines import DEFAULT
     from emojudge.bundle.format import MANIFEST, Bundle, file_hash
 
     opened = Bundle.open(bundle)
@@ -113,7 +117,7 @@ def _settings(
         bundle_hash=file_hash(opened.folder / MANIFEST),  # it holds the files' hashes
         asr=asr,
         language=language,
-        engine=engine or DEFAULT,
+        engine=engine,
         part_size=size,
         jsonl=jsonl,
         version=__version__,

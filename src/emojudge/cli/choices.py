@@ -19,7 +19,7 @@ Engine = Annotated[
     typer.Option(
         "--engine",
         metavar="onnxruntime|openvino[:bfloat16]",
-        help="What runs the models; default: onnxruntime.",
+        help="What runs the models; default: what 'emojudge doctor --tune' found, or onnxruntime.",
         show_default=False,
     ),
 ]
