@@ -85,7 +85,8 @@ def forget(bundle: Bundle) -> bool:
 
 def record(bundle: Bundle) -> Path:
     """The file for this bundle: `emojudge/engines/HASH.json` in the user's cache folder."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    # Not Path.home(), which is an error for an account without one.
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
     digest = file_hash(bundle.folder / MANIFEST)  # it holds the files' hashes
     return home / "emojudge" / "engines" / f"{digest[:32]}.json"
 
