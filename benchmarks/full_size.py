@@ -4,7 +4,8 @@ Random weights do: a step takes as long whatever the weights are. Each way runs 
 after the other, so that neither's memory is in the other's figure. A way that was measured before at the same
 size is kept unless it is named: `--names plain`, then `--names ours`, comes to the same as both at once.
 
-The plain way is what one writes first, and the official baseline much the same: stock attention in float32,
+The plain way is what one writes first, and the official baseline much the same: stock attention and
+dropout in float32,
 a random batch padded to its longest clip, all hidden states kept, pooling item by item. Ours fuses attention,
 pools the batch at once, and has batches of similar length. Both have as much audio in their batch: that of
 the epoch whose total length is the nearest to the mean. Both leave the convolutions out of the backward pass.
@@ -28,12 +29,14 @@ from transformers import WavLMConfig
 from transformers.models.wavlm.modeling_wavlm import WavLMAttention
 
 from emojudge.models.acoustic import AcousticModel
+from emojudge.models.dropout import QuickDropout
 from emojudge.models.lora import add_lora
 from emojudge.models.padding import length_mask
 from emojudge.models.wav2vec2 import Wav2Vec2Backbone
 from emojudge.models.wavlm_attention import FusedWavLMAttention
 from emojudge.recipe import AcousticSettings, BackboneSettings, LoraSettings, TrainingSettings
 from emojudge.training.batching import POOL, epoch_batches
+from emojudge.training.memory import keep_freed_memory
 from emojudge.training.trainer import Trainer
 
 KEPT = Path(__file__).parent / "results" / "full_size.json"
@@ -104,6 +107,8 @@ class PlainModel(nn.Module):
         for module in model.modules():
             if type(module) is FusedWavLMAttention:
                 module.__class__ = WavLMAttention
+            elif type(module) is QuickDropout:
+                module.__class__ = nn.Dropout
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         waveforms = nn.functional.pad(waveforms, (0, max(0, self.longest - waveforms.shape[1])))
@@ -147,6 +152,8 @@ def measure(way: str, size: str) -> dict[str, float]:
     unused: Any = None  # the folder: nothing is run to an end, nothing is written
     trainer = Trainer(model, training, ("emotion",), clips, np.ones(len(clips.sizes)), clips, unused, 1e-4)
     batch = typical(clips.sizes, by_length=way != "plain")
+    if way != "plain":
+        keep_freed_memory()  # as `Trainer.run` does
     model.train()
     sizes = clips.sizes.copy()
     clips.sizes[:WARM_UP] = RATE

@@ -37,6 +37,7 @@ from emojudge.training.imbalance import (
     vector_scaling,
 )
 from emojudge.training.log import Log
+from emojudge.training.memory import keep_freed_memory
 from emojudge.training.outputs import outputs
 from emojudge.training.ranks import Ranks
 from emojudge.training.steps import (
@@ -125,6 +126,7 @@ class Trainer:
         Raises:
             TrainingError: the loss, the gradients or the model's outputs are no longer numbers.
         """
+        keep_freed_memory()
         self._folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(self._settings.seed + self._ranks.rank)
         self.model.to(self.device)
