@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
 import emojudge
 from emojudge.bundle.engines import load_model
 from emojudge.bundle.format import AcousticPart, Bundle
+from emojudge.cli.main import app
 from emojudge.errors import BundleError, EmojudgeError, MissingExtraError
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "two_voices.flac"
@@ -142,6 +144,14 @@ def test_predictions_say_what_ran(openvino):
     one, other = (emojudge.load(asr="none", engine=e)(EXAMPLE) for e in (None, "openvino"))
     assert (one.engine, other.engine) == ("onnxruntime", "openvino")
     assert list(other.scores.values()) == pytest.approx(list(one.scores.values()), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("layout", "said"), [("jsonl", '"engine":"openvino"'), ("table", "run by openvino;")]
+)
+def test_the_command_line_says_it_too(openvino, layout: str, said: str):
+    arguments = ["predict", str(EXAMPLE), "--asr", "none", "--engine", "openvino", "--format", layout]
+    assert said in " ".join(CliRunner().invoke(app, arguments).stdout.split())
 
 
 def test_an_unknown_engine_is_refused():
