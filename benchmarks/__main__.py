@@ -8,8 +8,8 @@ from benchmarks.keeping import keep
 
 NAMES = (
     "accuracy", "as_msp", "bulk", "coverage", "embedded", "folds", "footprint", "full_size", "interrupted",
-    "judge", "judge_speed", "large", "long", "picture", "pipeline", "prosody", "report", "serve_load",
-    "stress",
+    "judge", "judge_speed", "large", "long", "picture", "pipeline", "prosody", "report", "scale",
+    "serve_load", "stress",
 )  # fmt: skip
 
 
