@@ -96,7 +96,7 @@ def _ours(folder: Path) -> Callable[[list[Samples]], Any]:
     from emojudge.audio.decode import Audio
     from emojudge.records import Utterance
 
-    recognizer = emojudge.load(asr="none", threads=1)
+    recognizer = emojudge.load(asr="none", threads=1, engine="onnxruntime")
 
     def predict(clips: list[Samples]) -> Any:
         pairs = [

@@ -60,7 +60,7 @@ def _overlap(paths: list[Path]) -> dict[str, Any]:
     acoustic, linguistic = AcousticSession(bundle, 1), LinguisticSession(bundle, text.max_tokens, 1)
     clips = [trim(decode(path).samples, part.trim_db) for path in paths]
     words = [f"{number} {WORDS}" for number in range(len(paths))]
-    recognizer = load(asr="none", threads=1)
+    recognizer = load(asr="none", threads=1, engine="onnxruntime")
     utterances = [
         Utterance(id=str(number), audio=path, transcript=Transcript(text=said, source="given"))
         for number, (path, said) in enumerate(zip(paths, words, strict=True))

@@ -7,6 +7,7 @@ The names below are imported when they are first used, so that `import emojudge`
 ('angry', 'sad', 'happy')
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
         Utterance,
         Verdict,
     )
+
+# ONNX Runtime's released builds tell Microsoft of their use and leave an identifier in the home folder,
+# unless this is set before it is imported. Nothing here asks the network unless it is told to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 

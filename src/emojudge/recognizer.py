@@ -12,8 +12,10 @@ from emojudge.ahead import ahead
 from emojudge.audio.decode import SAMPLE_RATE, Audio, Stream, decode, stream
 from emojudge.audio.transcribe import Transcriber, load_transcriber
 from emojudge.audio.windows import trim, windows
+from emojudge.bundle.engines import DEFAULT
 from emojudge.bundle.format import Bundle
 from emojudge.bundle.sessions import AcousticSession, LinguisticSession
+from emojudge.bundle.tuned import as_tuned
 from emojudge.emotions import EMOTIONS
 from emojudge.errors import AudioError, BundleError, EmojudgeError
 from emojudge.fusion.adaptation import adapt
@@ -58,12 +60,19 @@ class Recognizer:
     (('audio', 'text'), 'silent: every sample is 0')
     """
 
-    def __init__(self, bundle: Bundle, transcriber: Transcriber | None = None, threads: int = 0) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        transcriber: Transcriber | None = None,
+        threads: int = 0,
+        engine: str = DEFAULT,
+    ) -> None:
         self.bundle = bundle
+        self.engine = engine  # what runs the models, as `load` takes it
         self.transcriber = transcriber
         text = bundle.manifest.text
-        self._acoustic = AcousticSession(bundle, threads) if bundle.manifest.audio else None
-        self._linguistic = LinguisticSession(bundle, text.max_tokens, threads) if text else None
+        self._acoustic = AcousticSession(bundle, threads, engine) if bundle.manifest.audio else None
+        self._linguistic = LinguisticSession(bundle, text.max_tokens, threads, engine) if text else None
         self._opinions = Opinions(bundle.manifest)
 
     def __call__(
@@ -271,6 +280,7 @@ class Recognizer:
             seconds=heard.seconds or None,
             adapted=adapted if audio is not None else None,
             bundle=manifest.name,
+            engine=self.engine,
             notes=tuple(notes),
         )
 
@@ -318,7 +328,12 @@ class _Encoder:
 
 
 def load(
-    bundle: str | Path | None = None, *, asr: str | None = None, language: str | None = None, threads: int = 0
+    bundle: str | Path | None = None,
+    *,
+    asr: str | None = None,
+    language: str | None = None,
+    threads: int = 0,
+    engine: str | None = None,
 ) -> Recognizer:
     """A recogniser from a bundle folder, or, without an argument, from the embedded bundle.
 
@@ -328,9 +343,16 @@ def load(
             None takes the first that is installed and works offline.
         language: of the speech, such as "en", for the choice of an engine.
         threads: of the models; 0 for one per core.
+        engine: what runs the models: "onnxruntime", "openvino", "openvino:bfloat16" where the processor has
+            it; None for what `emojudge doctor --tune` found for this bundle on this machine, or ONNX Runtime
+            where nothing was. Predictions say in `engine` and `bundle` what ran.
 
     Raises:
         BundleError: the folder is no bundle, or damaged.
+        EmojudgeError: no engine of that name, or one that cannot have this precision here.
         MissingExtraError: the engine that was named is not installed.
     """
-    return Recognizer(Bundle.open(bundle), load_transcriber(asr, language=language), threads)
+    opened = Bundle.open(bundle)
+    if engine is None:
+        opened, engine, threads = as_tuned(opened, threads)
+    return Recognizer(opened, load_transcriber(asr, language=language), threads, engine)

@@ -91,6 +91,7 @@ class Prediction(Record):
     seconds: float | None = None
     adapted: Literal["collection", "speaker"] | None = None
     bundle: str
+    engine: str | None = None  # what ran the bundle's models, such as "openvino:bfloat16"
     notes: tuple[str, ...] = ()  # what a reader of this row should know: clipping, silence, no transcript …
     verdict: "Verdict | None" = None  # of a judge, where one was asked; nothing above is changed by it
 

@@ -23,6 +23,7 @@ def row(result: Prediction | Failure) -> dict[str, Any]:
         "seconds": result.seconds,
         "adapted": result.adapted,
         "bundle": result.bundle,
+        "engine": result.engine,
         "notes": "; ".join(result.notes),
         **(verdict_cells(result.verdict) if result.verdict else {}),
     }
@@ -61,7 +62,8 @@ def _columns() -> list[str]:
         *("id", "emotion", *(f"score_{emotion}" for emotion in EMOTIONS)),
         *(*ATTRIBUTES, *(f"{name}_from" for name in ATTRIBUTES)),
         *(*opinion("audio"), *opinion("text")),
-        *("modalities", "transcript", "transcript_source", "seconds", "adapted", "bundle", "notes"),
+        *("modalities", "transcript", "transcript_source", "seconds", "adapted", "bundle", "engine"),
+        "notes",
         *(f"verdict_{name}" for name in (*verdict, *(f"score_{emotion}" for emotion in EMOTIONS))),
         *(f"verdict_{name}" for name in (*ATTRIBUTES, "notes")),
         "error",

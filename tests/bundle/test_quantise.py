@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("onnx", reason="needs the extra 'train'")
 
+import emojudge
 from emojudge.audio.decode import decode
 from emojudge.bundle.format import Bundle
 from emojudge.bundle.quantise import Agreement, agreement, quantise, size_of
@@ -59,6 +60,19 @@ def test_too_few_labels_take_it_away(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (tmp_path / "new").exists() == (code == 0)
     assert "MB after" in done.output
     assert ("taken away" in done.output) == (code == 1)
+
+
+def test_the_command_tells_what_is_right_where_labels_are_known(tmp_path: Path):
+    said = emojudge.load(asr="none", engine="onnxruntime")(EXAMPLE).emotion
+    other = "sad" if said != "sad" else "happy"
+    manifest = tmp_path / "labelled.csv"
+    lines = [f"{EXAMPLE},a,{said}", f"{EXAMPLE},b,{other}", f"{EXAMPLE},c,"]
+    manifest.write_text("\n".join(["file,id,emotion", *lines]))
+    done = CliRunner().invoke(app, ["bundle", "quantize", str(manifest), "-o", str(tmp_path / "new")])
+    assert "labels: 3 of 3 utterances as before" in done.output
+    # F1 is 2/3 of the emotion that is said twice and right once, 0 of the other seven.
+    figures = "accuracy 0.500 and macro-F1 0.083"
+    assert f"right: {figures} before, {figures} after, of 2 labelled utterances" in done.output
 
 
 def test_the_command_compares_on_the_recordings(tmp_path: Path):

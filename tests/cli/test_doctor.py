@@ -101,3 +101,57 @@ def test_an_extra_is_installed_when_all_its_packages_are(monkeypatch: pytest.Mon
     assert by_name["serve"].missing == ("uvicorn",)
     assert not by_name["serve"].installed
     assert by_name["media"].installed
+
+
+@pytest.fixture
+def one_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two passes of ONNX Runtime alone, on one core."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("emojudge.tune.PASSES", 2)
+    monkeypatch.setattr("emojudge.tune.ENGINES", ("onnxruntime", "openvino:bfloat8"))
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+
+
+def test_tuning_is_shown_remembered_and_forgotten(
+    run: Run, embedded: Bundle, one_way: None, calls: Path
+) -> None:
+    assert "onnxruntime: nothing was tuned here" in run("doctor").stdout
+    told = run("doctor", "--tune", calls)
+    assert told.exit_code == 0, told.output
+    assert "200 or more" in told.stderr
+    assert "0 of 4 utterances have words" in told.stderr
+    assert "Medians of 2 passes over 3 utterances" in told.stdout
+    assert "onnxruntime with int8 weights" in told.stdout  # too small to be quantised, which it says
+    assert "-- openvino:bfloat8: found" in told.stdout
+    assert "onnxruntime, 1 thread: quickest of" in run("doctor").stdout
+    assert run("doctor", "--forget").stdout == "forgotten\n"
+    assert run("doctor", "--forget").stdout == "nothing was remembered\n"
+
+
+def test_tuning_as_json(run: Run, embedded: Bundle, one_way: None, calls: Path) -> None:
+    report = json.loads(run("doctor", "--tune", "--json", calls / "a.wav").stdout)
+    assert report["ways"] == [{"engine": "onnxruntime", "weights": "own", "threads": 1}]
+    assert Path(report["remembered_in"]).is_file()
+    (plain, *others) = report["trials"]
+    assert len(plain["passes_s"]) == 2
+    assert plain["labels_kept"] == 1.0
+    assert all(each["fault"] for each in others)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--tune"], "no recordings"),
+        (["a.wav"], "--tune or --forget"),
+        (["--bundle", "."], "--tune or --forget"),
+        (["--tune", "--forget", "a.wav"], "one of the two"),
+    ],
+)
+def test_options_that_do_nothing_are_refused(
+    run: Run, embedded: Bundle, arguments: list[str], said: str
+) -> None:
+    if "--bundle" in arguments:
+        arguments = ["--bundle", str(embedded.folder)]
+    result = run("doctor", *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr

@@ -16,6 +16,7 @@ from typing import Any
 
 from emojudge.bulk.inputs import Input
 from emojudge.bulk.storage import Storage
+from emojudge.bundle.engines import DEFAULT
 from emojudge.emotions import ATTRIBUTES
 from emojudge.errors import EmojudgeError, MissingExtraError
 from emojudge.records import Failure, Prediction, Record
@@ -31,6 +32,7 @@ TEXTS = {
     "transcript_source",
     "adapted",
     "bundle",
+    "engine",
     "notes",
 }
 TEXTS |= {f"{name}_from" for name in ATTRIBUTES}
@@ -44,6 +46,7 @@ class Settings(Record):
     bundle: str | None = None  # a folder that every worker can read; None: the embedded one
     bundle_hash: str
     asr: str = "none"
+    engine: str = DEFAULT
     language: str | None = None
     part_size: int = 200  # inputs; what is lost of a worker that is killed
     jsonl: bool = False  # predictions as JSON lines too, with everything that a prediction holds

@@ -28,7 +28,11 @@ class Worker:
         self._plan = plan
         settings = plan.settings
         self._recognizer: Recognizer = load(
-            settings.bundle, asr=settings.asr, language=settings.language, threads=threads
+            settings.bundle,
+            asr=settings.asr,
+            language=settings.language,
+            threads=threads,
+            engine=settings.engine,
         )
 
     def __call__(self, number: int) -> Done:

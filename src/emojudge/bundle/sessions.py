@@ -1,15 +1,14 @@
-"""The bundle's models behind ONNX Runtime: lists of items in, arrays out, padding kept inside."""
+"""The bundle's models, whatever engine runs them: lists of items in, arrays out, padding kept inside."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from emojudge.bundle.batches import in_order, within_budget
+from emojudge.bundle.engines import DEFAULT, Model, load_model, loaded
 from emojudge.bundle.format import Bundle
 from emojudge.errors import BundleError
 
@@ -22,14 +21,14 @@ TOKENS_PER_BATCH = 4096
 class AcousticSession:
     """Waveforms to pooled features, and pooled features to logits."""
 
-    def __init__(self, bundle: Bundle, threads: int = 0) -> None:
-        self._encoder = _session(bundle.file("acoustic.onnx"), threads)
-        self._head = _session(bundle.file("acoustic_head.onnx"), threads)
+    def __init__(self, bundle: Bundle, threads: int = 0, engine: str = DEFAULT) -> None:
+        self._encoder = load_model(bundle, "acoustic", engine, threads)
+        self._head = load_model(bundle, "acoustic_head", engine, threads)
         self._check_features(bundle)
 
     def _check_features(self, bundle: Bundle) -> None:
         """The manifest's statistics are of as many features as the head reads."""
-        features = self._head.get_inputs()[0].shape[-1]
+        features = self._head.width
         part = bundle.manifest.audio
         if part is not None and part.embedding_mean and len(part.embedding_mean) != features:
             raise BundleError(
@@ -44,16 +43,15 @@ class AcousticSession:
 
     def classify(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
         """`(items, features)` to logits `(items, emotions)`."""
-        (logits,) = self._head.run(None, {"embeddings": embeddings.astype(np.float32)})
-        return np.asarray(logits)
+        return self._head.run({"embeddings": embeddings.astype(np.float32)})
 
 
 class LinguisticSession:
     """Texts to logits, followed by attributes where the model has them."""
 
-    def __init__(self, bundle: Bundle, max_tokens: int, threads: int = 0) -> None:
-        self._model = _session(bundle.file("linguistic.onnx"), threads)
-        self._tokenizer = _loaded(bundle.file("tokenizer.json"), Tokenizer.from_file)
+    def __init__(self, bundle: Bundle, max_tokens: int, threads: int = 0, engine: str = DEFAULT) -> None:
+        self._model = load_model(bundle, "linguistic", engine, threads)
+        self._tokenizer = loaded(bundle.file("tokenizer.json"), Tokenizer.from_file)
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.no_padding()
 
@@ -63,28 +61,7 @@ class LinguisticSession:
         return _in_batches(self._model, "tokens", ids, TOKENS_PER_BATCH)
 
 
-def _session(path: Path, threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # The arena keeps the largest batch's memory for ever; without it a process stays small.
-    options.enable_cpu_mem_arena = False
-    there = onnxruntime.get_available_providers()  # CUDA is there with the package onnxruntime-gpu
-    providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in there]
-    return _loaded(path, lambda name: onnxruntime.InferenceSession(name, options, providers=providers))
-
-
-def _loaded(path: Path, load: Callable[[str], Any]) -> Any:
-    """What `load` makes of a file; a BundleError for one that it cannot read."""
-    try:
-        return load(str(path))
-    except Exception as error:  # neither ONNX Runtime nor tokenizers has anything narrower
-        raise BundleError(
-            path, found=f"{type(error).__name__}: {error}", expected="a file that this version can load"
-        ) from error
-
-
-def _in_batches(session: Any, name: str, items: Sequence[NDArray[Any]], budget: int) -> NDArray[np.float32]:
+def _in_batches(model: Model, name: str, items: Sequence[NDArray[Any]], budget: int) -> NDArray[np.float32]:
     """Run items in batches of similar length with at most `budget` padded positions, in their order."""
     sizes = np.array([len(item) for item in items])
 
@@ -92,7 +69,6 @@ def _in_batches(session: Any, name: str, items: Sequence[NDArray[Any]], budget: 
         padded = np.zeros((len(batch), int(sizes[batch].max())), dtype=items[0].dtype)
         for row, index in enumerate(batch):
             padded[row, : sizes[index]] = items[index]
-        (output,) = session.run(None, {name: padded, "lengths": sizes[batch].astype(np.int64)})
-        return np.asarray(output)
+        return model.run({name: padded, "lengths": sizes[batch].astype(np.int64)})
 
     return in_order(within_budget(sizes, budget), run)

@@ -37,6 +37,12 @@ def bulk(
         ),
     ] = "none",
     language: Language = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="onnxruntime|openvino[:bfloat16]", help="What runs the models, the same on every machine."
+        ),
+    ] = "onnxruntime",
     workers: Annotated[
         int, typer.Option(metavar="N", min=0, help="At most so many workers; 0: one for each core or GPU.")
     ] = 0,
@@ -68,7 +74,7 @@ def bulk(
     from emojudge.cli.messages import count, say
     from emojudge.cli.progress import bar
 
-    settings = _settings(tuple(sources), bundle, asr, language, part_size, jsonl)
+    settings = _settings(tuple(sources), bundle, asr, language, engine, part_size, jsonl)
     storage = Storage.at(to)
     plan = Plan.of(storage)
     if plan is None:
@@ -92,7 +98,13 @@ def bulk(
 
 
 def _settings(
-    sources: tuple[str, ...], bundle: Path | None, asr: str, language: str | None, size: int, jsonl: bool
+    sources: tuple[str, ...],
+    bundle: Path | None,
+    asr: str,
+    language: str | None,
+    engine: str,
+    size: int,
+    jsonl: bool,
 ) -> "Settings":
     from emojudge import __version__
     from emojudge.bulk.plan import Settings
@@ -105,6 +117,7 @@ def _settings(
         bundle_hash=file_hash(opened.folder / MANIFEST),  # it holds the files' hashes
         asr=asr,
         language=language,
+        engine=engine,
         part_size=size,
         jsonl=jsonl,
         version=__version__,

@@ -10,6 +10,7 @@ from emojudge.cli.messages import count, printable, say
 
 if TYPE_CHECKING:
     from emojudge.bundle.format import Bundle, Manifest
+    from emojudge.emotions import Emotion
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -202,7 +203,8 @@ def quantize(
 ) -> None:
     """Make a bundle with 8-bit weights, and say what it costs on your recordings.
 
-    Where fewer labels stay than asked for, it is taken away again: exit code 1.
+    Of manifests with a column emotion, accuracy and macro-F1 before and after are told too. Where fewer
+    labels stay than asked for, it is taken away again: exit code 1.
     """
     import shutil
     import tempfile
@@ -235,10 +237,28 @@ def quantize(
     labels = f"{found.same} of {count(found.utterances, 'utterance')} as before"
     typer.echo(f"labels: {labels} ({found.share:.2%})")
     typer.echo(f"scores: {found.largest:.3f} apart at most")
+    if right := _right({u.id: u.emotion for u in utterances if u.emotion and u.id in both}, scores):
+        typer.echo(right)
     if not found.share >= least:
         shutil.rmtree(output)
         say(f"under {least:.1%} of the labels stayed: {output} was taken away again (--least says how many)")
         raise typer.Exit(1)
+
+
+def _right(truth: "dict[str, Emotion]", sides: "list[dict[str, dict[Emotion, float]]]") -> str:
+    """Figures before and after on the utterances whose emotion is known; nothing where none is."""
+    from emojudge.emotions import EMOTIONS
+    from emojudge.evaluation.metrics import accuracy, macro_f1
+
+    if not truth:
+        return ""
+    labels = [EMOTIONS.index(emotion) for emotion in truth.values()]
+    told = []
+    for scores in sides:
+        found = [max(range(len(EMOTIONS)), key=lambda at: scores[name][EMOTIONS[at]]) for name in truth]
+        f1 = macro_f1(labels, found, len(EMOTIONS))
+        told.append(f"accuracy {accuracy(labels, found):.3f} and macro-F1 {f1:.3f}")
+    return f"right: {told[0]} before, {told[1]} after, of {count(len(truth), 'labelled utterance')}"
 
 
 def _description(bundle: "Bundle") -> list[str]:

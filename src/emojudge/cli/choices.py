@@ -14,6 +14,15 @@ BundleFolder = Annotated[
 Language = Annotated[
     str | None, typer.Option("--language", metavar="CODE", help="Language of the speech, such as en.")
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="onnxruntime|openvino[:bfloat16]",
+        help="What runs the models; default: what 'emojudge doctor --tune' found, or onnxruntime.",
+        show_default=False,
+    ),
+]
 # Options of the verbs that train, or make a bundle of what was trained.
 DataFolder = Annotated[
     Path,

@@ -18,7 +18,7 @@ ADDS = {  # by extra; a test holds this against the package's metadata
     "judge": "asks language models by API to check predictions, and tracks the pitch for them",
     "local": "runs a language model on this computer to check predictions",
     "media": "reads M4A, MP4, WebM, AAC and other recordings by FFmpeg",
-    "openvino": COMING + "faster prediction on Intel processors",
+    "openvino": "runs the models by OpenVINO, quicker on Intel processors",
     "paper": "tracks the pitch by librosa, as the paper did",
     "parquet": "reads tables in Parquet",
     "redact": "masks names in what is sent to a language model; spaCy, where it is installed, finds more",

@@ -77,7 +77,12 @@ class Judging:
 
 
 def load_recognizer(
-    inputs: Inputs, bundle: Path | None, asr: str, language: str | None, threads: int
+    inputs: Inputs,
+    bundle: Path | None,
+    asr: str,
+    language: str | None,
+    threads: int,
+    engine: str | None,
 ) -> "Recognizer":
     """The recogniser, with a transcriber where one is needed; says so where one is wanted and not there."""
     from emojudge.recognizer import load
@@ -85,7 +90,7 @@ def load_recognizer(
     silent = [u for u in inputs.recordings if u.transcript is None]
     if asr == "auto" and not silent:
         asr = "none"
-    recognizer = load(bundle, asr=asr, language=language, threads=threads)
+    recognizer = load(bundle, asr=asr, language=language, threads=threads, engine=engine)
     if asr == "auto" and recognizer.transcriber is None and recognizer.bundle.manifest.text:
         say(
             f"no transcriber was found that works offline: {count(len(silent), 'recording')} without a "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emojudge.cli import judge_options as o
-from emojudge.cli.choices import BundleFolder, Format, Group, Language
+from emojudge.cli.choices import BundleFolder, Engine, Format, Group, Language
 from emojudge.cli.messages import count, say, utf8
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def predict(
     threads: Annotated[
         int, typer.Option(metavar="N", min=0, max=1024, help="Threads of the models; 0: one per core.")
     ] = 0,
+    engine: Engine = None,
     server: Annotated[
         str | None,
         typer.Option(
@@ -96,10 +97,12 @@ def predict(
         if adapt is Group.SPEAKER:
             check_speakers(gathered)
         if server is not None:
-            check_server_options(bundle=bundle, adapt=adapt, threads=threads, asr=asr != "auto")
+            check_server_options(
+                bundle=bundle, adapt=adapt, threads=threads, engine=engine, asr=asr != "auto"
+            )
             recognizer: Recognizer | Client = Client(server)
         else:
-            recognizer = load_recognizer(gathered, bundle, asr, language, threads)
+            recognizer = load_recognizer(gathered, bundle, asr, language, threads, engine)
         # Rows that stream to a terminal would run through the bar.
         bar = sys.stderr.isatty() and not (
             output is None and chosen is not Format.TABLE and sys.stdout.isatty()

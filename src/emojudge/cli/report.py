@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from emojudge.cli import judge_options as o
-from emojudge.cli.choices import BundleFolder, Language, Layout
+from emojudge.cli.choices import BundleFolder, Engine, Language, Layout
 from emojudge.cli.messages import count, say
 
 
@@ -69,6 +69,7 @@ def report(
     threads: Annotated[
         int, typer.Option(metavar="N", min=0, max=1024, help="Threads of the models; 0: one per core.")
     ] = 0,
+    engine: Engine = None,
     judge: o.Name = None,
     judge_settings: o.SettingsFile = None,
     gate: o.GateOption = None,
@@ -96,7 +97,7 @@ def report(
                 check_output(target, [path for path in named if path is not None])
         find_turns = turns_for(turns) if turns else None
         find_words = turns_for(transcript) if transcript else None
-        models = load_models(turns, diarise, transcript, asr, language, bundle, threads)
+        models = load_models(turns, diarise, transcript, asr, language, bundle, threads, engine)
         asked = o.Asked(
             judge, judge_settings, None, threshold, gate, ledger=ledger, max_cost=max_cost, redact=redact
         )

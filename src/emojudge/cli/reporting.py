@@ -107,6 +107,7 @@ def load_models(
     language: str | None,
     bundle: Path | None,
     threads: int,
+    engine: str | None,
 ) -> Models:
     """The models that the options ask for; says where a transcriber is wanted and not there.
 
@@ -121,7 +122,7 @@ def load_models(
     diariser = None if diarise is None else load_diariser(diarise)
     if asr == "auto" and transcript is not None:
         asr = "none"
-    recognizer = load(bundle, asr=asr, language=language, threads=threads)
+    recognizer = load(bundle, asr=asr, language=language, threads=threads, engine=engine)
     if asr == "auto" and recognizer.transcriber is None and recognizer.bundle.manifest.text and not turns:
         say(
             "no transcriber was found that works offline: the voice alone will be judged "

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from emojudge.cli import judge_options as o
-from emojudge.cli.choices import BundleFolder, Language
+from emojudge.cli.choices import BundleFolder, Engine, Language
 
 
 def serve(
@@ -24,6 +24,7 @@ def serve(
         ),
     ] = "auto",
     language: Language = None,
+    engine: Engine = None,
     judge: o.Name = None,
     judge_settings: o.SettingsFile = None,
     max_cost: o.MaxCost = None,
@@ -89,7 +90,7 @@ def serve(
         keep_audio=keep_audio,
     )
     # One thread a batch: two batches side by side use two cores better than one batch on both.
-    recognizer = load(bundle, asr=asr, language=language, threads=1)
+    recognizer = load(bundle, asr=asr, language=language, threads=1, engine=engine)
     asked = None
     if judge is not None:
         ledger = settings.data / "judge.sqlite"

@@ -178,11 +178,12 @@ def _judge(predictions: list[Prediction]) -> list[str]:
 
 def _sources(predictions: list[Prediction]) -> str:
     """The bundle, who says what was said, and whether the voices were adapted."""
-    bundle = predictions[0].bundle
+    bundle, engine = predictions[0].bundle, predictions[0].engine
+    by = "" if engine in (None, "onnxruntime") else f", run by {engine}"
     sources = Counter(p.transcript.source for p in predictions if p.transcript)
     words = ", ".join(source for source, _ in sources.most_common(2))
     if len(sources) > 2:
         words += f" and {count(len(sources) - 2, 'other source')}"
     adapted = next((p.adapted for p in predictions if p.adapted), None)
     voices = {"collection": "adapted to the collection", "speaker": "adapted by speaker", None: "not adapted"}
-    return f"Bundle: {bundle}; words: {words or 'none'}; voices {voices[adapted]}."
+    return f"Bundle: {bundle}{by}; words: {words or 'none'}; voices {voices[adapted]}."
