@@ -12,6 +12,7 @@ import emojudge
 from emojudge.audio.decode import decode
 from emojudge.bundle.format import Bundle
 from emojudge.bundle.quantise import Agreement, agreement, quantise, size_of
+from emojudge.bundle.sessions import AcousticSession, LinguisticSession
 from emojudge.cli.main import app
 from emojudge.emotions import scores_in_order
 from emojudge.errors import BundleError
@@ -37,6 +38,19 @@ def test_it_is_smaller_and_hears_nearly_the_same(eight_bit: Bundle):
         assert before.emotion == after.emotion
         difference = np.abs(scores_in_order(before.scores) - scores_in_order(after.scores)).max()
         assert 0 < difference < 0.15
+
+
+def test_no_item_moves_another(eight_bit: Bundle):
+    """8-bit activations have one scale for all of a batch: words moved each other by half a logit."""
+    generator = np.random.default_rng(0)
+    texts = ["I never thought that this would happen again, today of all days.", "ok", "Why do you say that?"]
+    clips = [generator.normal(0, level, 16_000).astype(np.float32) for level in (0.01, 0.1, 0.3)]
+    for bundle in (Bundle.open(), eight_bit):
+        words = LinguisticSession(bundle, 64, threads=1)
+        np.testing.assert_allclose(words(texts), np.concatenate([words([t]) for t in texts]), atol=1e-5)
+        voice = AcousticSession(bundle, threads=1)
+        alone = np.concatenate([voice.embed([clip]) for clip in clips])
+        np.testing.assert_allclose(voice.embed(clips), alone, atol=1e-4)
 
 
 def test_what_is_quantised_or_there_is_refused(eight_bit: Bundle, tmp_path: Path):
