@@ -19,7 +19,8 @@ KILLS = 3
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    paths = [u.audio for name in ("emodb", "ravdess") for u in load_corpus(name, arguments.corpora / name)]
+    corpora = ("emodb", "ravdess", "nemo")
+    paths = [u.audio for name in corpora for u in load_corpus(name, arguments.corpora / name)]
     figures: dict[str, Any] = {"recordings": len(paths)}
     with tempfile.TemporaryDirectory() as folder:
         manifest = Path(folder) / "manifest.csv"
