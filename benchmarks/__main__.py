@@ -8,7 +8,8 @@ from benchmarks.keeping import keep
 
 NAMES = (
     "accuracy", "as_msp", "bulk", "coverage", "embedded", "folds", "footprint", "full_size", "interrupted",
-    "judge", "judge_speed", "long", "picture", "pipeline", "prosody", "report", "serve_load", "stress",
+    "judge", "judge_speed", "large", "long", "picture", "pipeline", "prosody", "report", "scale",
+    "serve_load", "stress",
 )  # fmt: skip
 
 
@@ -30,9 +31,9 @@ def main() -> None:
     parser.add_argument(
         "--most", type=int, help="clips at most: of an emotion in a split (as_msp), changed (stress)"
     )
-    parser.add_argument("--model", help="GGUF file or name (judge); large, tiny (full_size)")
+    parser.add_argument("--model", help="GGUF file or name (judge); large, tiny (full_size, large)")
     parser.add_argument(
-        "--limit", type=int, default=600, help="utterances at most (judge); seconds (serve_load)"
+        "--limit", type=int, default=600, help="utterances at most (judge, large); seconds (serve_load)"
     )
     parser.add_argument("--threads", type=int, help="of a language model in this process (judge)")
     parser.add_argument("--ledger", type=Path, help="where answers are kept between runs (judge)")

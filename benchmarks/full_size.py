@@ -4,7 +4,8 @@ Random weights do: a step takes as long whatever the weights are. Each way runs 
 after the other, so that neither's memory is in the other's figure. A way that was measured before at the same
 size is kept unless it is named: `--names plain`, then `--names ours`, comes to the same as both at once.
 
-The plain way is what one writes first, and the official baseline much the same: stock attention in float32,
+The plain way is what one writes first, and the official baseline much the same: stock attention and
+dropout in float32,
 a random batch padded to its longest clip, all hidden states kept, pooling item by item. Ours fuses attention,
 pools the batch at once, and has batches of similar length. Both have as much audio in their batch: that of
 the epoch whose total length is the nearest to the mean. Both leave the convolutions out of the backward pass.
@@ -28,12 +29,20 @@ from transformers import WavLMConfig
 from transformers.models.wavlm.modeling_wavlm import WavLMAttention
 
 from emojudge.models.acoustic import AcousticModel
+from emojudge.models.dropout import QuickDropout
 from emojudge.models.lora import add_lora
 from emojudge.models.padding import length_mask
 from emojudge.models.wav2vec2 import Wav2Vec2Backbone
 from emojudge.models.wavlm_attention import FusedWavLMAttention
-from emojudge.recipe import AcousticSettings, BackboneSettings, LoraSettings, TrainingSettings
+from emojudge.recipe import (
+    AcousticSettings,
+    BackboneSettings,
+    LearningRates,
+    LoraSettings,
+    TrainingSettings,
+)
 from emojudge.training.batching import POOL, epoch_batches
+from emojudge.training.memory import keep_freed_memory
 from emojudge.training.trainer import Trainer
 
 KEPT = Path(__file__).parent / "results" / "full_size.json"
@@ -55,6 +64,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "ours_lora": {},
 }
 USUAL = ("plain", "ours")
+STEPS, SEEDS = 50, (0, 1, 2)  # of the tiny trainings whose losses are compared
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -75,15 +85,40 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     for way in [way for way in WAYS if way in figures and way != "plain"]:
         for name in ("seconds", "peak_mb") if "plain" in figures else ():
             figures[f"{way}_{name}_ratio"] = round(figures["plain"][name] / figures[way][name], 2)
-    return figures
+    return {**figures, "curve": _curves()}
+
+
+def _curves() -> dict[str, float]:
+    """How far the losses of both ways lie apart in a tiny training, and those of the plain way by chance."""
+    plain, ours = (np.array([losses(way, seed) for seed in SEEDS]) for way in ("plain", "ours"))
+    chance = [np.abs(one - other).mean() for i, one in enumerate(plain) for other in plain[:i]]
+    apart = [np.abs(one - other).mean() for one in plain for other in ours]
+    figures = {"ours_and_plain": np.mean(apart), "plain_and_plain": np.mean(chance)}
+    ends = {f"last_10_{way}": each[:, -10:].mean() for way, each in (("plain", plain), ("ours", ours))}
+    return {name: round(float(value), 4) for name, value in {**figures, **ends}.items()}
+
+
+def losses(way: str, seed: int) -> list[float]:
+    """Of STEPS steps over tones, one pitch an emotion, by the tiny model, dropout and all."""
+    model = model_of(way, "tiny")
+    rates = LearningRates(encoder=1e-3, pooling=1e-3, head=1e-3)
+    training = TrainingSettings(batch_size=16, accumulation=4, learning_rates=rates, epochs=1, warmup=0.0)
+    clips = Clips(16 * STEPS, (0.4, 0.8), tones=True)
+    unused: Any = None
+    trainer = Trainer(model, training, ("emotion",), clips, np.ones(len(clips.sizes)), clips, unused, 1e-4)
+    model.train()
+    torch.manual_seed(seed)  # of dropout: the weights are the same
+    batches = np.arange(16 * STEPS).reshape(STEPS, 16)
+    return [trainer.step(batch, number) for number, batch in enumerate(batches)]
 
 
 class Clips:
-    """Noise as long as utterances are."""
+    """Noise as long as utterances are, or tones."""
 
-    def __init__(self, items: int) -> None:
+    def __init__(self, items: int, seconds: tuple[float, float] = SECONDS, tones: bool = False) -> None:
         generator = np.random.default_rng(0)
-        self.sizes = (generator.uniform(*SECONDS, items) * RATE).astype(np.int64)
+        self._tones = tones
+        self.sizes = (generator.uniform(*seconds, items) * RATE).astype(np.int64)
         self.emotions = np.eye(8, dtype=np.float32)[np.arange(items) % 8]
         self.attributes = np.full((items, 3), np.nan, dtype=np.float32)
         self.choices = np.ones((items, 8), dtype=bool)
@@ -91,7 +126,13 @@ class Clips:
 
     def inputs(self, indices: Any, seed: int | None) -> list[Any]:
         generator = np.random.default_rng(seed)
-        return [(0.1 * generator.standard_normal(self.sizes[i])).astype(np.float32) for i in indices]
+        noise = [(0.1 * generator.standard_normal(self.sizes[i])).astype(np.float32) for i in indices]
+        if not self._tones:
+            return noise
+        pitches = [2 * np.pi * 150 * (1 + i % 8) / RATE for i in indices]
+        return [
+            n + np.sin(p * np.arange(len(n))).astype(np.float32) for n, p in zip(noise, pitches, strict=True)
+        ]
 
 
 class PlainModel(nn.Module):
@@ -104,6 +145,8 @@ class PlainModel(nn.Module):
         for module in model.modules():
             if type(module) is FusedWavLMAttention:
                 module.__class__ = WavLMAttention
+            elif type(module) is QuickDropout:
+                module.__class__ = nn.Dropout
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         waveforms = nn.functional.pad(waveforms, (0, max(0, self.longest - waveforms.shape[1])))
@@ -147,6 +190,8 @@ def measure(way: str, size: str) -> dict[str, float]:
     unused: Any = None  # the folder: nothing is run to an end, nothing is written
     trainer = Trainer(model, training, ("emotion",), clips, np.ones(len(clips.sizes)), clips, unused, 1e-4)
     batch = typical(clips.sizes, by_length=way != "plain")
+    if way != "plain":
+        keep_freed_memory()  # as `Trainer.run` does
     model.train()
     sizes = clips.sizes.copy()
     clips.sizes[:WARM_UP] = RATE

@@ -1,11 +1,11 @@
-"""Write docs/results.md, docs/performance.md and the embedded bundle's model card from the kept figures alone."""
+"""Write the pages of figures in docs/ and the embedded bundle's model card from the kept figures alone."""
 
 import argparse
 import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks import card, judge_tables, performance
+from benchmarks import card, judge_tables, performance, scale_page
 from benchmarks.rows import Row, least, most, only, table
 from emojudge.bundle.format import Bundle
 from emojudge.evaluation.stress.tables import card_section, with_section
@@ -76,6 +76,8 @@ def run(arguments: argparse.Namespace) -> None:
     (ROOT / "docs" / "results.md").write_text("\n".join(page).rstrip() + "\n", encoding="utf-8")
     speed = ROOT / "docs" / "performance.md"
     speed.write_text(performance.with_figures(speed.read_text(encoding="utf-8"), figures), encoding="utf-8")
+    beyond = ROOT / "docs" / "scale.md"
+    beyond.write_text(scale_page.with_figures(beyond.read_text(encoding="utf-8"), figures), encoding="utf-8")
     folder = ROOT / "src" / "emojudge" / "bundle" / "default"
     text = card.render(folder, table(of_bundle))
     if "stress" in figures:

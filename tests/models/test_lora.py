@@ -30,11 +30,14 @@ def backbone(kind: str) -> torch.nn.Module:
     return made.eval()
 
 
+@pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("norm", ["group", "layer"])
-def test_fused_attention_is_the_stock_one(norm: str):
+def test_fused_attention_is_the_stock_one(norm: str, training: bool):
     torch.manual_seed(0)
     config = encoder_config(f"wavlm-{norm}")
-    stock = AutoModel.from_config(config).eval()
+    config.attention_dropout = config.hidden_dropout = config.feat_proj_dropout = config.layerdrop = 0.0
+    config.activation_dropout, config.apply_spec_augment = 0.0, False
+    stock = AutoModel.from_config(config).train(training)  # a training's attention is another kernel
     for name, parameter in stock.named_parameters():
         if "gru_rel_pos" in name or "rel_attn_embed" in name:
             torch.nn.init.normal_(parameter)

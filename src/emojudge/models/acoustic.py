@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from emojudge.models.backbones import load_backbone
+from emojudge.models.dropout import quick_dropout
 from emojudge.models.head import ResidualHead, with_auxiliary
 from emojudge.models.padding import length_mask
 from emojudge.models.pooling import AttentiveStatisticsPooling, LayerWeights
@@ -48,6 +49,7 @@ class AcousticModel(nn.Module):
         self.normalisation: Literal["corpus", "utterance"] = settings.normalisation
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
+        quick_dropout(self)
 
     @classmethod
     def from_settings(

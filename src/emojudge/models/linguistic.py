@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import AutoModel
 
+from emojudge.models.dropout import quick_dropout
 from emojudge.models.head import with_auxiliary
 from emojudge.models.lora import add_lora
 from emojudge.models.padding import length_mask
@@ -28,6 +29,7 @@ class LinguisticModel(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.config.hidden_size, outputs)
         self.auxiliary = nn.Linear(encoder.config.hidden_size, auxiliary) if auxiliary else None
+        quick_dropout(self)
 
     @classmethod
     def from_settings(
