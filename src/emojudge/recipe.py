@@ -13,6 +13,7 @@ from emojudge.errors import RecipeError
 from emojudge.records import Modality
 
 Task = Literal["emotion", "attributes"]
+Parallel = Literal["ddp", "fsdp"]
 
 SHORT = reprlib.Repr()  # of values in errors: a few lines of YAML can stand for lists without end
 SHORT.maxlevel = 2
@@ -168,6 +169,9 @@ class TrainingSettings(Section):
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     # Keep no hidden states for the backward pass but one per layer; the others are computed again.
     gradient_checkpointing: bool = False
+    # What each of torchrun's processes holds: "ddp", the whole model; "fsdp", a slice of every parameter, of
+    # its gradient and its moments. What comes out is the same, and one process has the whole either way.
+    parallel: Parallel = "ddp"
     checkpoint_every: int = Field(default=200, ge=1)  # steps
     seed: int = Field(default=7, ge=0)
 

@@ -133,6 +133,14 @@ def test_training_mode_drops_no_stretches_of_time():
     assert not backbone.encoder.config.apply_spec_augment
 
 
+def test_layers_are_not_dropped_where_several_are_read():
+    """A hidden state less, and the features of the last layers would be of the layers below, or too few."""
+    backbone = Wav2Vec2Backbone.from_config(HubertConfig(**TINY, layerdrop=0.9), last=2).train()
+    for _ in range(5):
+        hidden = backbone(torch.randn(2, 6000), torch.tensor([6000, 4100]))
+        assert hidden.shape[2] == backbone.features
+
+
 @pytest.mark.parametrize("kind", ["wavlm-group", "wavlm-layer", "hubert-layer", "whisper"])
 def test_gradient_checkpointing_gives_the_same_gradients(kind: str):
     """With dropout on: what is computed again must draw the same numbers; and it is computed again."""

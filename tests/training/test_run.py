@@ -151,6 +151,17 @@ def test_a_text_run_from_end_to_end(home: Path):
         train(recipe(home, {"folder": "one"}), home, home / "run", home)
 
 
+def test_how_processes_share_the_model_may_change_in_a_run(home: Path):
+    """As their number may: what is trained stays the same. Alone, a process has the whole model."""
+    chosen = recipe(home, {"folder": "one"}, {"folder": "two"})
+    trained = train(chosen, home, home / "run", home)
+    sharded = chosen.training.model_copy(update={"parallel": "fsdp"})
+    other = chosen.model_copy(update={"training": sharded})
+    assert train(other, home, home / "run", home).metrics == trained.metrics
+    straight = train(other, home, home / "straight", home)
+    assert straight.metrics == trained.metrics
+
+
 def test_corpus_normalisation_is_the_training_splits(home: Path):
     chosen = recipe(home, {"folder": "clips"}, modality="audio", normalisation="corpus")
     trained = train(chosen, home, home / "run", home)

@@ -11,19 +11,17 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 
-from sklearn.metrics import balanced_accuracy_score, f1_score  # noqa: E402
+from sklearn.metrics import f1_score  # noqa: E402
 from sklearn.utils.class_weight import compute_class_weight  # noqa: E402
 
 from emojudge.emotions import EMOTIONS  # noqa: E402
 from emojudge.errors import TrainingError  # noqa: E402
-from emojudge.evaluation.metrics import ccc  # noqa: E402
 from emojudge.recipe import LearningRates, TrainingSettings  # noqa: E402
 from emojudge.training.checkpoint import load_checkpoint  # noqa: E402
 from emojudge.training.trainer import (  # noqa: E402
     Trainer,
     class_weights,
     learning_rate_factor,
-    validation_metrics,
 )
 
 
@@ -324,47 +322,6 @@ def test_weights_that_are_no_numbers_are_not_validated(tmp_path: Path):
 
     with pytest.raises(TrainingError, match="outputs that are no numbers after epoch 1"):
         made.run(spoil)
-
-
-# --------------------------------------------------------------------------------------------------- figures
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    labels=st.lists(st.integers(0, 7), min_size=2, max_size=40),
-    seed=st.integers(0, 99),
-    unknown=st.integers(0, 3),
-)
-def test_validation_metrics_are_scikit_learns(labels: list[int], seed: int, unknown: int):
-    generator = np.random.default_rng(seed)
-    data = Points(len(labels) + unknown, 0)
-    data.emotions = np.eye(8, dtype=np.float32)[[*labels, *[0] * unknown]]
-    data.emotions[len(labels) :] = 0
-    data.attributes[::2] = np.nan
-    outputs = generator.normal(size=(len(data.emotions), 11)).astype(np.float32)
-    figures = validation_metrics(outputs, data, ("emotion", "attributes"))
-    predicted = outputs[: len(labels), :8].argmax(axis=1)
-    present = np.unique(labels)
-    expected = f1_score(labels, predicted, labels=present, average="macro", zero_division=0)
-    assert figures["macro_f1"] == pytest.approx(expected)
-    recall = [np.mean(predicted[np.array(labels) == c] == c) for c in present]
-    assert figures["uar"] == pytest.approx(np.mean(recall))
-    if set(predicted) <= set(labels):
-        assert figures["uar"] == pytest.approx(balanced_accuracy_score(labels, predicted))
-    rated = data.attributes[1::2]
-    for column, name in enumerate(("valence", "arousal", "dominance")):
-        assert figures[f"ccc_{name}"] == pytest.approx(ccc(rated[:, column], outputs[1::2, 8 + column]))
-
-
-def test_the_emotion_of_votes_is_the_one_with_the_most():
-    data = Points(4, 0)
-    data.emotions[:] = 0
-    data.emotions[0, :3] = [0.2, 0.5, 0.3]
-    data.emotions[1, :2] = 0.5  # two with as many: none
-    data.emotions[2, 3] = 1.0
-    outputs = np.eye(8, dtype=np.float32)[[1, 7, 3, 7]]
-    figures = validation_metrics(outputs, data, ("emotion",))
-    assert figures == {"macro_f1": pytest.approx(1.0), "uar": pytest.approx(1.0)}
 
 
 # --------------------------------------------------------------------------------------------------- float16

@@ -68,11 +68,13 @@ def train(
     if output is None and not dry_run:
         raise typer.BadParameter("say with --output where the run folder is to be")
     settings = Recipe.read(recipe)
+    first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes, the one that is heard
     if output is None or dry_run:
-        _print(_rehearse(settings, data, weights), layout)
+        figures = _rehearse(settings, data, weights)
+        if first:
+            _print(figures, layout)
         return
     started = time.monotonic()
-    first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes, the one that is heard
     try:
         with shown(settings.name) if first else nullcontext(_unheard) as progress:
             metrics = _train(settings, data, output, weights, progress, cache, start_from)

@@ -44,6 +44,8 @@ class Wav2Vec2Backbone(nn.Module):
         kept = check_depth(layers, len(encoder.encoder.layers))
         encoder.encoder.layers = encoder.encoder.layers[:kept]
         self.last = check_last(last, kept)
+        if last > 1:  # a dropped layer has no hidden state in the list: others would move into its place
+            config.layerdrop = 0.0
         self.features: int = last * config.hidden_size
         first = encoder.feature_extractor.conv_layers[0]
         self._group_norm: MaskedGroupNorm | None = None

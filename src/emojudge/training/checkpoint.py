@@ -14,6 +14,7 @@ from torch import Tensor
 
 from emojudge.errors import TrainingError
 from emojudge.files import whole
+from emojudge.training.shards import cut_like
 
 
 @contextmanager
@@ -62,10 +63,12 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put back what `optimiser_tensors` gave; groups and learning rates stay as the recipe has them."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         number, name = key.split(".", 1)
-        state.setdefault(int(number), {})[name] = value
+        own = parameters[int(number)] if value.ndim else None  # the number of steps is no moment
+        state.setdefault(int(number), {})[name] = cut_like(value, own)
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 

@@ -37,7 +37,9 @@ def outputs(
     with torch.no_grad():
         if ranks is None:
             return in_order(batches, run)
-        made = ranks.collect([(batch, run(batch)) for batch in batches[ranks.rank :: ranks.size]])
+        shares = zip(*ranks.share(len(batches)), strict=True)  # all run as many, as slices of a model need it
+        own = [(batches[at], run(batches[at]), counts) for at, counts in shares]
+        made = [(batch, part) for batch, part, counts in ranks.collect(own) if counts]
     values = iter([part for _, part in made])
     return in_order([batch for batch, _ in made], lambda _: next(values))
 

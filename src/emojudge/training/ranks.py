@@ -1,6 +1,6 @@
 """The processes of one training: this one alone, or those that `torchrun` started, each with its share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import TypeVar, cast
@@ -11,6 +11,10 @@ from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGr
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+
+from emojudge.recipe import Parallel
+from emojudge.training.shards import is_sharded, shard, whole
 
 T = TypeVar("T")
 # How long processes wait for each other: the first one decodes a corpus before the others may begin.
@@ -20,9 +24,10 @@ PATIENCE = timedelta(hours=12)
 class Ranks:
     """Data parallelism through Accelerate: a process per graphics card, or two of gloo on a processor.
 
-    Every process has the whole model and takes its share of each batch. Gradients are averaged by torch's
-    DistributedDataParallel; what a loss is divided by is summed over the processes, so that a step is that of
-    the whole batch, however many share it. One process is the case of one share, and waits for nobody.
+    Every process takes its share of each batch, and has the whole model or a slice of every parameter.
+    Gradients are averaged by torch's DistributedDataParallel or its `fully_shard`; what a loss is divided by
+    is summed over the processes, so that a step is that of the whole batch, however many share it. One
+    process is the case of one share, and waits for nobody.
     """
 
     def __init__(self) -> None:
@@ -51,13 +56,31 @@ class Ranks:
         places = np.arange(self.rank, -(-items // self.size) * self.size, self.size)
         return places % items, places < items
 
+    def place(self, model: nn.Module, parallel: Parallel) -> None:
+        """Put a model on this process's device: the whole of it, or for "fsdp" a slice of every parameter."""
+        if self.size > 1 and parallel == "fsdp":
+            shard(model, init_device_mesh(self.device.type, (self.size,)))
+        else:
+            model.to(self.device)
+
     def wrap(self, model: nn.Module) -> nn.Module:
         """The model, with the same parameters, whose backward pass averages gradients over the processes."""
-        return model if self.size == 1 else cast(nn.Module, self._accelerator.prepare_model(model))
+        if self.size == 1 or is_sharded(model):
+            return model
+        return cast(nn.Module, self._accelerator.prepare_model(model))
 
     def apart(self, model: nn.Module) -> AbstractContextManager[object]:
-        """In it, gradients stay in this process and add up, until a pass outside of it averages their sum."""
-        return nullcontext() if self.size == 1 else self._accelerator.no_sync(model)
+        """In it, gradients stay in this process and add up, until a pass outside of it averages their sum.
+
+        Not those of a sharded model, which would be whole until then: there, every pass averages its own.
+        """
+        replicated = self.size > 1 and not is_sharded(model)
+        return self._accelerator.no_sync(model) if replicated else nullcontext()
+
+    def gather(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors whose slices all processes hold, whole, for the first process; the others get none."""
+        each = ((name, whole(tensor)) for name, tensor in tensors.items())
+        return {name: tensor for name, tensor in each if self.first}
 
     def sum(self, values: Tensor) -> Tensor:
         """Tensors of one shape, added over the processes."""

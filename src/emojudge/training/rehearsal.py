@@ -13,6 +13,7 @@ import torch
 from emojudge.recipe import Recipe
 from emojudge.training.batching import epoch_batches
 from emojudge.training.data import Data
+from emojudge.training.ranks import Ranks
 from emojudge.training.run import Split, load_split, make_trainer, model_and_data
 from emojudge.training.trainer import Trainer
 
@@ -32,7 +33,8 @@ class Rehearsal:
     steps: int  # in all, if patience does not end it before
     parameters: int
     trained_parameters: int
-    state_mb: float  # parameters, gradients, the optimiser's moments, the average: there whatever the batch
+    # Parameters, gradients, the optimiser's moments, the average: there in each process, whatever the batch.
+    state_mb: float
     peak_mb: float  # while the steps ran: of this process, or of the graphics card where one is used
     seconds_per_step: float
     encoding_seconds: float  # once, before training, where frames or audio are cached
@@ -73,6 +75,7 @@ def rehearse(recipe: Recipe, data: Path, weights: Path | None = None, steps: int
     encoding = making * _encodings(parts) / _encodings(sample) if cached else 0.0
     count = sum(p.numel() for p in model.parameters())
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    slices = Ranks().size if settings.parallel == "fsdp" else 1
     copies = 1 if settings.weight_average is None else 2
     return Rehearsal(
         train_items=items["train"],
@@ -82,7 +85,7 @@ def rehearse(recipe: Recipe, data: Path, weights: Path | None = None, steps: int
         steps=settings.epochs * len(epoch),
         parameters=count,
         trained_parameters=trained,
-        state_mb=FLOAT32 * (copies * count + 3 * trained) / MEGABYTE,
+        state_mb=FLOAT32 * (copies * count + 3 * trained) / slices / MEGABYTE,
         peak_mb=peak,
         seconds_per_step=seconds,
         encoding_seconds=encoding,
@@ -114,7 +117,7 @@ def _encodings(parts: dict[str, Split]) -> int:
 
 def _time_steps(trainer: Trainer, train: Data, batch_size: int, steps: int) -> float:
     """Mean seconds of a step, over batches from short to long items."""
-    trainer.model.to(trainer.device).train()
+    trainer.model.train()
     batches = epoch_batches(train.sizes, np.ones(len(train.sizes)), batch_size, 0, 0)
     taken = []
     for number in range(1 + steps):

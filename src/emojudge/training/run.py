@@ -339,7 +339,10 @@ def _claim(folder: Path, recipe: Recipe, start_from: Path | None) -> None:
     path = folder / "recipe.json"
     content = recipe.model_dump_json(indent=2)
     if path.exists():
-        if Recipe.read(path) != recipe:  # keys that came later stand at their defaults in an older file
+        # Keys that came later stand at their defaults in an older file. How processes share the model may
+        # change, as their number may.
+        now, then = (r.model_dump(exclude={"training": {"parallel"}}) for r in (recipe, Recipe.read(path)))
+        if now != then:
             raise RecipeError(
                 folder,
                 found=f"a run of another recipe ({hashlib.sha256(path.read_bytes()).hexdigest()[:8]})",

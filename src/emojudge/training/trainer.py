@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from emojudge.emotions import ATTRIBUTES, EMOTIONS
+from emojudge.emotions import EMOTIONS
 from emojudge.errors import TrainingError
-from emojudge.evaluation.metrics import ccc, macro_f1, uar
 from emojudge.models.pretrained import checkpoint_gradients
 from emojudge.recipe import Task, TrainingSettings, VectorScaling
 from emojudge.training.batching import epoch_batches
@@ -40,6 +39,7 @@ from emojudge.training.log import Log
 from emojudge.training.memory import keep_freed_memory
 from emojudge.training.outputs import outputs
 from emojudge.training.ranks import Ranks
+from emojudge.training.shards import load_whole
 from emojudge.training.steps import (
     Objective,
     autocast,
@@ -47,8 +47,8 @@ from emojudge.training.steps import (
     output_count,
     random_state,
     set_random_state,
-    split_outputs,
 )
+from emojudge.training.validation import validation_metrics
 
 MIN_SCALE = 1e-3  # of a float16 loss: what overflows even under it is no number at all
 
@@ -82,7 +82,6 @@ class Trainer:
         self.model = trained
         self._ranks = Ranks()
         self.device = self._ranks.device
-        self._stepped_model: nn.Module = model  # once it runs: the one whose gradients all processes share
         self._settings = settings
         self._tasks = tasks
         self._train = train
@@ -100,6 +99,16 @@ class Trainer:
             settings, tasks, torch.from_numpy(weights).to(self.device), self._scaling(settings.vector_scaling)
         )
         self._shift = self._prior_shift()
+        if settings.gradient_checkpointing:
+            checkpoint_gradients(model)
+        # Validated, kept and given out in place of the model itself where the recipe asks for an average.
+        self._average: AveragedModel | None = None
+        if settings.weight_average is not None:
+            average = get_ema_multi_avg_fn(settings.weight_average)  # type: ignore[no-untyped-call]
+            self._average = AveragedModel(model, multi_avg_fn=average)
+            self._ranks.place(self._average.module, settings.parallel)
+        self._ranks.place(model, settings.parallel)
+        self._stepped_model = self._ranks.wrap(model)  # the one whose gradients all processes share
         rates = settings.learning_rates.model_dump()
         groups = [
             {"params": parameters, "lr": rates[name], "full_lr": rates[name], "name": name}
@@ -109,13 +118,6 @@ class Trainer:
         self._optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
         # Small gradients would be 0 in float16; where it is not asked for, everything passes unscaled.
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "float16")
-        if settings.gradient_checkpointing:
-            checkpoint_gradients(model)
-        # Validated, kept and given out in place of the model itself where the recipe asks for an average.
-        self._average: AveragedModel | None = None
-        if settings.weight_average is not None:
-            average = get_ema_multi_avg_fn(settings.weight_average)  # type: ignore[no-untyped-call]
-            self._average = AveragedModel(model.to(self.device), multi_avg_fn=average)
         self._position = Position()
         self._steps = settings.epochs * len(self._batches(0))  # every epoch has as many
         self._check()
@@ -129,16 +131,14 @@ class Trainer:
         keep_freed_memory()
         self._folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(self._settings.seed + self._ranks.rank)
-        self.model.to(self.device)
         self._resume()
-        self._stepped_model = self._ranks.wrap(self.model)
         at = self._position
         with Log(self._folder, at.epoch, at.step) if self._ranks.first else contextlib.nullcontext() as log:
             while at.epoch < self._settings.epochs and not self._out_of_patience():
                 self._run_epoch(log, progress if log else lambda done, steps, text: None)
         self._ranks.wait()  # for the file that the first one has written
         tensors, state = load_checkpoint(self._folder / "best.safetensors")
-        self.model.load_state_dict({k: v.to(self.device) for k, v in tensors.items()})
+        load_whole(self.model, tensors)
         self._shift = None  # it is in the last bias now
         metrics: dict[str, float] = state
         return metrics
@@ -246,8 +246,9 @@ class Trainer:
         value = float(at.epoch) if self._settings.select == "last" else metrics[self._settings.select]
         if value > at.best:
             at.best, at.best_epoch = value, at.epoch
+            kept = self._kept()
             if log:
-                save_checkpoint(self._folder / "best.safetensors", self._kept(), row)
+                save_checkpoint(self._folder / "best.safetensors", kept, row)
         if log:
             for name, figure in metrics.items():
                 log.scalar(f"validation/{name}", figure, at.step)
@@ -308,8 +309,6 @@ class Trainer:
 
     def _save(self) -> None:
         states = self._ranks.collect([random_state(self.device.type)])
-        if not self._ranks.first:
-            return
         tensors = {
             **with_prefix("model", self.model.state_dict()),
             **with_prefix("optimiser", optimiser_tensors(self._optimiser)),
@@ -318,6 +317,9 @@ class Trainer:
             tensors |= with_prefix(f"rank{rank}", state) if rank else state
         if self._average is not None:
             tensors |= with_prefix("average", self._average.state_dict())
+        tensors = self._ranks.gather(tensors)
+        if not self._ranks.first:
+            return
         position = {**vars(self._position), "scaler": self._scaler.state_dict()}
         save_checkpoint(self._folder / "checkpoint.safetensors", tensors, position)
 
@@ -326,9 +328,9 @@ class Trainer:
         if not path.exists():
             return
         tensors, state = load_checkpoint(path)
-        self.model.load_state_dict(under_prefix("model", tensors))
+        load_whole(self.model, under_prefix("model", tensors))
         if self._average is not None:
-            self._average.load_state_dict(under_prefix("average", tensors))
+            load_whole(self._average, under_prefix("average", tensors))
         restore_optimiser(self._optimiser, under_prefix("optimiser", tensors))
         rank = self._ranks.rank
         random = under_prefix(f"rank{rank}", tensors) if rank else tensors
@@ -340,8 +342,8 @@ class Trainer:
     def _kept(self) -> dict[str, Tensor]:
         """The parameters that the validation saw; a known prior is in the last bias from here on."""
         model = self.model if self._average is None else self._average.module
-        tensors = dict(model.state_dict())
-        if self._shift is not None:
+        tensors = self._ranks.gather(model.state_dict())
+        if tensors and self._shift is not None:
             last: Any = model.output_layer
             bias = next(name for name, p in model.named_parameters() if p is last.bias)
             tensors[bias] = tensors[bias] + torch.from_numpy(self._shift).to(tensors[bias].device)
@@ -359,30 +361,3 @@ def learning_rate_factor(step: int, steps: int, settings: TrainingSettings) -> f
     if settings.decay == "cosine":
         return 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
     return 1.0
-
-
-def validation_metrics(outputs: NDArray[np.float32], data: Data, tasks: tuple[Task, ...]) -> dict[str, float]:
-    """Macro-F1 and UAR over the items with one emotion, CCC over those with attributes, on the whole split.
-
-    Of an item with votes, the emotion is the one with the most; where two share the most, there is none.
-    Macro-F1 is over the classes that the split holds, so that a corpus without, say, contempt can select.
-    """
-    emotion, attributes = split_outputs(torch.from_numpy(outputs), tasks)
-    metrics: dict[str, float] = {}
-    ordered = np.sort(data.emotions, axis=1)
-    known = ordered[:, -1] > ordered[:, -2]
-    if emotion is not None and known.any():
-        truth, predicted = data.emotions[known].argmax(axis=1), emotion.numpy()[known].argmax(axis=1)
-        present = np.unique(truth)
-        share = len(EMOTIONS) / len(present)
-        absent_hit = macro_f1(truth, predicted, len(EMOTIONS)) * share
-        metrics |= {"macro_f1": absent_hit, "uar": uar(truth, predicted, len(EMOTIONS))}
-    rated = ~np.isnan(data.attributes).any(axis=1)
-    if attributes is not None and rated.any():
-        values = attributes.numpy()[rated]
-        each = [ccc(data.attributes[rated, i], values[:, i]) for i in range(len(ATTRIBUTES))]
-        metrics |= {f"ccc_{name}": value for name, value in zip(ATTRIBUTES, each, strict=True)}
-        metrics["ccc"] = float(np.mean(each))
-    if "macro_f1" in metrics and "ccc" in metrics:
-        metrics["mean"] = (metrics["macro_f1"] + metrics["ccc"]) / 2
-    return metrics
