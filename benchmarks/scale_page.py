@@ -65,7 +65,7 @@ def _processors(figures: dict[str, Any]) -> str:
             per_hour = _operations(figures["scale"], other) / (speed / cores) / 3600
             row(f"{other}, float32", per_hour, "by operations")
     head = ["system", "core-hours an hour of audio", "core-hours, a million hours", "cost", "how it is known"]
-    return "### On processors\n\n" + _table(head, rows)
+    return "## On processors\n\n" + _table(head, rows)
 
 
 def _cards(scale: dict[str, Any]) -> str:
@@ -79,7 +79,7 @@ def _cards(scale: dict[str, Any]) -> str:
             cells.append(f"{hours:,.0f} h, ${hours * price:,.0f}")
         rows.append(cells)
     head = ["system", "10¹² operations an hour of audio", *GPUS]
-    return "### On GPUs, a million hours (estimates)\n\n" + _table(head, rows)
+    return "## On GPUs, a million hours (estimates)\n\n" + _table(head, rows)
 
 
 def _before(scale: dict[str, Any]) -> str:
@@ -95,7 +95,7 @@ def _before(scale: dict[str, Any]) -> str:
         cores = [f"{hours * seconds / 3600:,.1f}" for hours in eaten.values()]
         rows.append([name, f"{seconds:,.1f} s", f"{seconds / 3600 * HOURS:,.0f}", *cores])
     head = ["work", "a core, for an hour of audio", "core-hours, a million hours", *GPUS]
-    title = "### Before the models: cores, and how many of them keep one GPU busy (WavLM-Large, estimate)"
+    title = "## Before the models: cores, and how many of them keep one GPU busy (WavLM-Large, estimate)"
     return title + "\n\n" + _table(head, rows)
 
 
@@ -113,5 +113,5 @@ def _judges(figures: dict[str, Any]) -> str:
             cells.append(f"${each * share * asked * HOURS:,.0f}")
         rows.append(cells)
     head = ["gate", "sent (RAVDESS, embedded bundle)", *JUDGES]
-    title = f"### The judge, a million hours of {asked} utterances each, {tokens['prompt']:.0f} tokens asked"
+    title = f"## The judge, a million hours of {asked} utterances each, {tokens['prompt']:.0f} tokens asked"
     return title + "\n\n" + _table(head, rows)
