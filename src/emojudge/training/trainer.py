@@ -115,7 +115,8 @@ class Trainer:
             for name, parameters in self.model.parameter_groups().items()
             if parameters
         ]
-        self._optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+        # Fused: one pass over parameters, gradients and moments in the place of a dozen.
+        self._optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
         # Small gradients would be 0 in float16; where it is not asked for, everything passes unscaled.
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "float16")
         self._position = Position()
