@@ -191,7 +191,7 @@ def measure(way: str, size: str) -> dict[str, float]:
     trainer = Trainer(model, training, ("emotion",), clips, np.ones(len(clips.sizes)), clips, unused, 1e-4)
     batch = typical(clips.sizes, by_length=way != "plain")
     if way != "plain":
-        keep_freed_memory()  # as `Trainer.run` does
+        keep_freed_memory()  # as `emojudge train` does
     else:
         made = trainer._optimiser.param_groups
         groups = [{"params": g["params"], "lr": g["lr"], "full_lr": g["full_lr"]} for g in made]

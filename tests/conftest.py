@@ -19,6 +19,14 @@ from tests.serve.serving import Server, served
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "i", "am", "so", "happy", "sad", "!", "you", "never", "call"]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def memory_is_given_back() -> Iterator[None]:
+    """`emojudge train` keeps what it freed until its process ends; a process of many tests must not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("emojudge.training.memory.keep_freed_memory", lambda: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors

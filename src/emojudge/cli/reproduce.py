@@ -76,8 +76,10 @@ def reproduce(
     from emojudge.challenge.systems import select
     from emojudge.cli.extras import needing
     from emojudge.cli.train import shown
+    from emojudge.training.memory import keep_freed_memory
 
     chosen = select(rows)
+    keep_freed_memory()
     with needing("train", "emojudge reproduce"):
         from transformers.utils import logging
 

@@ -104,7 +104,9 @@ def _print(figures: dict[str, float], layout: Summary | None) -> None:
 
 def _rehearse(recipe: "Recipe", data: Path, weights: Path | None) -> dict[str, float]:
     from emojudge.cli.extras import needing
+    from emojudge.training.memory import keep_freed_memory
 
+    keep_freed_memory()
     with needing("train", "emojudge train"):
         from emojudge.training import rehearsal
     return dataclasses.asdict(rehearsal.rehearse(recipe, data, weights))
@@ -120,7 +122,9 @@ def _train(
     start_from: Path | None,
 ) -> dict[str, float]:
     from emojudge.cli.extras import needing
+    from emojudge.training.memory import keep_freed_memory
 
+    keep_freed_memory()
     with needing("train", "emojudge train"):
         from emojudge.training import run
     return run.train(recipe, data, output, weights, progress, cache, start_from).metrics

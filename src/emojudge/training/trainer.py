@@ -36,7 +36,6 @@ from emojudge.training.imbalance import (
     vector_scaling,
 )
 from emojudge.training.log import Log
-from emojudge.training.memory import keep_freed_memory
 from emojudge.training.outputs import outputs
 from emojudge.training.ranks import Ranks
 from emojudge.training.shards import load_whole
@@ -129,7 +128,6 @@ class Trainer:
         Raises:
             TrainingError: the loss, the gradients or the model's outputs are no longer numbers.
         """
-        keep_freed_memory()
         self._folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(self._settings.seed + self._ranks.rank)
         self._resume()
