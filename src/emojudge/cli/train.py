@@ -64,9 +64,11 @@ def train(
     Several graphics cards: torchrun --nproc-per-node 4 --no-python emojudge train ...
     """
     from emojudge.recipe import Recipe
+    from emojudge.training.memory import keep_freed_memory
 
     if output is None and not dry_run:
         raise typer.BadParameter("say with --output where the run folder is to be")
+    keep_freed_memory()
     settings = Recipe.read(recipe)
     first = os.environ.get("RANK", "0") == "0"  # of torchrun's processes, the one that is heard
     if output is None or dry_run:
@@ -104,9 +106,7 @@ def _print(figures: dict[str, float], layout: Summary | None) -> None:
 
 def _rehearse(recipe: "Recipe", data: Path, weights: Path | None) -> dict[str, float]:
     from emojudge.cli.extras import needing
-    from emojudge.training.memory import keep_freed_memory
 
-    keep_freed_memory()
     with needing("train", "emojudge train"):
         from emojudge.training import rehearsal
     return dataclasses.asdict(rehearsal.rehearse(recipe, data, weights))
@@ -122,9 +122,7 @@ def _train(
     start_from: Path | None,
 ) -> dict[str, float]:
     from emojudge.cli.extras import needing
-    from emojudge.training.memory import keep_freed_memory
 
-    keep_freed_memory()
     with needing("train", "emojudge train"):
         from emojudge.training import run
     return run.train(recipe, data, output, weights, progress, cache, start_from).metrics
