@@ -27,6 +27,14 @@ def memory_is_given_back() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def nothing_was_tuned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test, nor a child of one, uses what `emojudge doctor --tune` found for the developer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
