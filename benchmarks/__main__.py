@@ -26,7 +26,9 @@ def main() -> None:
     )
     parser.add_argument("--release", default="challenge", help="whose layout it is: 1.6 ... 2.0 (as_msp)")
     parser.add_argument(
-        "--names", nargs="+", help="which of the corpora, by folder (as_msp); of the ways (full_size)"
+        "--names",
+        nargs="+",
+        help="which of the corpora, by folder (as_msp); of the ways (full_size); of engines (large)",
     )
     parser.add_argument(
         "--most", type=int, help="clips at most: of an emotion in a split (as_msp), changed (stress)"

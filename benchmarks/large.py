@@ -2,10 +2,12 @@
 
 The plain way is that of the official evaluation: transformers' own models in float32, one clip after the
 other, all hidden states kept. Ours are bundles of the same two models, in float32 and with 8-bit weights,
-behind `Recognizer.predict`. Each way runs in a process of its own with every core. Weights are random, which
-does not matter for time; so that labels mean something, the last layer of both is a logistic regression that
-learned the first half's emotions from what the plain way's random encoders make of them. Recordings are
-EMO-DB's, joined and cut to 2 to 12 s, each with a line of GoEmotions of the same emotion.
+behind `Recognizer.predict`, and the former by other engines if `--names` says which: torch, torch:bfloat16,
+torch:float32+compile, openvino, openvino:bfloat16. Each way runs in a process of its own with every core.
+Weights are random, which does not matter for time; so that labels mean something, the last layer of both is a
+logistic regression that learned the first half's emotions from what the plain way's random encoders make of
+them. Recordings are EMO-DB's, joined and cut to 2 to 12 s, each with a line of GoEmotions of the same
+emotion.
 
 What the encoder's layers achieve stands beside this machine's best matrix product, of float32 or bfloat16.
 """
@@ -31,6 +33,7 @@ from transformers import RobertaConfig, RobertaModel, WavLMConfig, WavLMModel
 
 from benchmarks.timing import median_seconds
 from emojudge.audio.decode import Audio, decode
+from emojudge.bundle.engines import DEFAULT
 from emojudge.bundle.format import AcousticPart, Bundle, Fusion, LinguisticPart
 from emojudge.bundle.make import equal_shares, make_bundle
 from emojudge.bundle.quantise import quantise
@@ -49,22 +52,24 @@ SIZES: dict[str, dict[str, Any]] = {  # of both encoders
     "tiny": {"hidden_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 512},
 }  # fmt: skip
 VOCABULARY = 50_265
-WAYS = ("plain", "float32", "int8")
+BUNDLES = ("float32", "int8")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     size = arguments.model or "large"
+    engines = arguments.names or []
+    ours = (*BUNDLES, *engines)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         count = min(CLIPS, arguments.limit)
         seconds = _clips(arguments.corpora, folder, count)
         figures: dict[str, Any] = {"size": size, "clips": count, "audio_s": round(seconds, 1)}
-        for way in WAYS:
+        for way in ("plain", *ours):
             figures[way] = _process("measure", way, size, folder)
             print(way, figures[way], flush=True)
             if way == "plain":
-                _process("make", way, size, folder)
-        for way in WAYS[1:]:
+                _process("make", "torch" if "torch" in str(engines) else way, size, folder)
+        for way in ours:
             figures[way]["times_plain"] = round(figures["plain"]["seconds"] / figures[way]["seconds"], 2)
             figures[way]["same_labels"] = _agreement(folder, way)
         figures["flops"] = _process("flops", "plain", size, folder)
@@ -135,7 +140,7 @@ def _plain(size: str, folder: Path) -> float:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(TOKENS)
     clips, lines = _read(folder)
-    pooling = _acoustic(voice, size).pooling  # before the attention of `voice` is ours
+    pooling = _acoustic(voice).pooling  # before the attention of `voice` is ours
     stock, _ = _encoders(size)
     heard, read = [], []
 
@@ -158,25 +163,16 @@ def _plain(size: str, folder: Path) -> float:
     return seconds
 
 
-def _acoustic(encoder: WavLMModel, size: str) -> AcousticModel:
-    del size
+def _acoustic(encoder: WavLMModel) -> AcousticModel:
     settings = AcousticSettings(
-        backbone=BackboneSettings(kind="wavlm", weights="none"), normalisation="utterance"
+        backbone=BackboneSettings(kind="wavlm", weights="none"), normalisation="utterance", head_layers=0
     )
     torch.manual_seed(1)  # pooling
     return AcousticModel(Wav2Vec2Backbone(encoder), len(EMOTIONS), settings).eval()
 
 
-class _Linear(nn.Linear):
-    """A head of one layer."""
-
-    @property
-    def features(self) -> int:
-        return self.in_features
-
-
-def _fitted(features: NDArray[np.float32], emotions: NDArray[np.int64]) -> _Linear:
-    """The regression on standardised features of the first half, as one linear layer."""
+def _fit(layer: nn.Linear, features: NDArray[np.float32], emotions: NDArray[np.int64]) -> None:
+    """Make a layer the regression on standardised features of the first half."""
     half = len(features) // 2
     mean, deviation = features[:half].mean(axis=0), features[:half].std(axis=0) + 1e-6
     model = LogisticRegression(C=0.01, max_iter=2000).fit(
@@ -186,23 +182,21 @@ def _fitted(features: NDArray[np.float32], emotions: NDArray[np.int64]) -> _Line
     bias = np.full(len(EMOTIONS), -20.0)  # of emotions that EMO-DB lacks
     weight[model.classes_] = model.coef_ / deviation
     bias[model.classes_] = model.intercept_ - (model.coef_ / deviation) @ mean
-    layer = _Linear(features.shape[1], len(EMOTIONS))
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(weight))
         layer.bias.copy_(torch.from_numpy(bias))
-    return layer
 
 
-def _make(size: str, folder: Path) -> None:
+def _make(size: str, folder: Path, torch_weights: bool) -> None:
     """The two bundles, and the labels of the plain way."""
     voice, words = _encoders(size)
     emotions = np.load(folder / "emotions.npy")
-    acoustic = _acoustic(voice, size)
+    acoustic = _acoustic(voice)
     linguistic = LinguisticModel(words, len(EMOTIONS)).eval()
     logits = []
     for model, name in ((acoustic, "heard"), (linguistic, "read")):
         features = np.load(folder / f"{name}.npy")
-        model.head = _fitted(features, emotions)
+        _fit(model.output_layer, features, emotions)
         with torch.inference_mode():
             logits.append(model.head(torch.from_numpy(features)).numpy())
     np.save(folder / "plain.npy", sum(logits).argmax(axis=1))
@@ -224,6 +218,7 @@ def _make(size: str, folder: Path) -> None:
             folder / "tokenizer.json",
         ),
         fusion=fusion,
+        torch_weights=torch_weights,
     )
     quantise(bundle, folder / "int8")
 
@@ -231,7 +226,8 @@ def _make(size: str, folder: Path) -> None:
 def _ours(way: str, folder: Path) -> float:
     from emojudge.recognizer import Recognizer
 
-    recognizer = Recognizer(Bundle.open(folder / way))
+    bundle, engine = (way, DEFAULT) if way in BUNDLES else (BUNDLES[0], way)
+    recognizer = Recognizer(Bundle.open(folder / bundle), engine=engine)
     clips, lines = _read(folder)
 
     def pairs() -> Iterator[tuple[Utterance, Audio]]:
@@ -261,7 +257,7 @@ def _agreement(folder: Path, way: str) -> dict[str, float]:
 
 def _flops(size: str) -> dict[str, float]:
     """Of the encoder's layers over 4 clips of 5 s, and of the best product of large matrices, in a second."""
-    model = _acoustic(_encoders(size)[0], size)
+    model = _acoustic(_encoders(size)[0])
     clips, lengths = torch.randn(4, 5 * RATE), torch.full((4,), 5 * RATE)
     kept: dict[str, Any] = {}
     layers = model.backbone.encoder.encoder
@@ -291,7 +287,7 @@ def main(task: str, way: str, size: str, folder: Path) -> dict[str, float]:
     if task == "flops":
         return _flops(size)
     if task == "make":
-        _make(size, folder)
+        _make(size, folder, torch_weights=way == "torch")
         return {}
     seconds = _plain(size, folder) if way == "plain" else _ours(way, folder)
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)

@@ -100,11 +100,13 @@ def large(f: dict[str, Any]) -> list[Row]:
         bar, met = ("≥ 4 ×", ratio >= 4) if way == best else ("reported", None)
         rows.append(Row(what, f"{ratio:g} ×", bar, met, command))
         rows.append(least("the same, labels that agree", same["all"], 0.995, command))
+    engines = [way for way in f if way.partition(":")[0] in ("torch", "openvino")]
     taken = [
         f"{f[way]['seconds']:.0f} s, {f[way]['peak_mb'] / 1000:.1f} GB"
-        for way in ("plain", "float32", "int8")
+        for way in ("plain", "float32", "int8", *engines)
     ]
-    rows.append(Row("the same, transformers, float32, 8 bits", "; ".join(taken), "reported", None, command))
+    what = ", ".join(["the same, transformers, float32, 8 bits", *engines])
+    rows.append(Row(what, "; ".join(taken), "reported", None, command))
     share, flops = f["flops"]["share"], f["flops"]
     peaks = f"float32 {flops['float32']:.0f}, bfloat16 {flops['bfloat16']:.1f}"
     found = f"{share:.0%} ({flops['encoder']:.0f} GFLOP/s of {peaks})"

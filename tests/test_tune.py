@@ -7,12 +7,12 @@ import pytest
 import emojudge
 from emojudge import tune as module
 from emojudge.bundle import tuned
-from emojudge.bundle.format import Bundle
+from emojudge.bundle.format import Bundle, LinguisticPart
 from emojudge.bundle.quantise import Agreement
 from emojudge.bundle.tuned import Tuned, Way, as_tuned, forget, int8_folder, record, remember, remembered
 from emojudge.errors import EmojudgeError
 from emojudge.records import Transcript, Utterance
-from emojudge.tune import Trial, quickest, tune, ways
+from emojudge.tune import Trial, quickest, race, tune, ways
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "two_voices.flac"
 FEELING = ("I am so happy", "leave me alone", "he died last night", "what on earth")
@@ -109,7 +109,7 @@ def test_every_way_is_tried_and_nothing_remembered_yet(embedded: Bundle, monkeyp
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     done: list[int] = []
     tuning = tune(embedded, [*WORDS, Utterance(id="voice", audio=EXAMPLE)], least=0.0, progress=done.append)
-    assert sum(done) == module.steps() == len(ways(1)) == 4
+    assert sum(done) == module.steps(embedded) == len(ways(embedded, 1)) == 4
     by_way = {(t.way.engine, t.way.weights): t for t in tuning.trials}
     plain = by_way["onnxruntime", "own"]
     assert plain.agreement == Agreement(5, 5, 0.0)
@@ -118,6 +118,31 @@ def test_every_way_is_tried_and_nothing_remembered_yet(embedded: Bundle, monkeyp
     assert all(t.passes or t.fault for t in tuning.trials)
     assert remembered(embedded) is None
     assert int8_folder(embedded).exists() == (tuning.tuned.ways[0].weights == "int8")
+
+
+def test_torch_is_tried_where_a_bundle_has_weights_for_it(embedded: Bundle, tmp_path: Path):
+    pytest.importorskip("torch", reason="needs the extra 'train'")
+    from tests.bundle.tiny_models import keeping, words
+
+    part = LinguisticPart(temperature=1.0, max_tokens=16, attributes=True, languages=("en",))
+    bundle = keeping(tmp_path, linguistic=(words("bert"), part))
+    tried = {way.engine for way in ways(bundle, 1)} - {way.engine for way in ways(embedded, 1)}
+    assert tried == {"torch", "torch:bfloat16", "torch:float32+compile", "torch:bfloat16+compile"}
+    remember(bundle, kept(Way(engine="torch", threads=2)))
+    assert as_tuned(bundle, 0) == (bundle, "torch", 2)
+    remember(bundle, kept(Way(engine="torch", threads=2), torch="2.0"))  # by another version of it
+    assert as_tuned(bundle, 0) == (bundle, "onnxruntime", 0)
+
+
+def test_a_race_is_against_the_first(embedded: Bundle, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "PASSES", 2)
+    one, other = (Trial(Way(engine=engine, threads=1)) for engine in ("onnxruntime", "nothing"))
+    done: list[int] = []
+    race([one, other], WORDS, lambda way: embedded, progress=done.append)
+    assert (len(one.passes), one.agreement, len(one.scores)) == (2, Agreement(4, 4, 0.0), 4)
+    assert (other.passes, other.scores, other.agreement) == ([], {}, None)
+    assert other.fault.startswith("found 'nothing'; expected one of onnxruntime, openvino, torch")
+    assert sum(done) == 4
 
 
 def test_ways_that_move_labels_are_given_up(embedded: Bundle, monkeypatch: pytest.MonkeyPatch):

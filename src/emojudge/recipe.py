@@ -78,7 +78,7 @@ class AcousticSettings(Section):
     layer_weights: bool = False
     attention_penalty: float = Field(default=1e-4, ge=0)
     head_width: int = Field(default=1024, ge=1)
-    head_layers: int = Field(default=2, ge=1)
+    head_layers: int = Field(default=2, ge=0)  # before the output; 0: a linear classifier
     dropout: float = Field(default=0.5, ge=0, lt=1)
     # Longer clips are cropped, at random in training. Under 30 s with the rest of under 1 s that may join a
     # window in prediction: Whisper's encoder has no positions beyond, nor has the exported model.

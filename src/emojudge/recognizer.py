@@ -343,9 +343,10 @@ def load(
             None takes the first that is installed and works offline.
         language: of the speech, such as "en", for the choice of an engine.
         threads: of the models; 0 for one per core.
-        engine: what runs the models: "onnxruntime", "openvino", "openvino:bfloat16" where the processor has
-            it; None for what `emojudge doctor --tune` found for this bundle on this machine, or ONNX Runtime
-            where nothing was. Predictions say in `engine` and `bundle` what ran.
+        engine: what runs the models: "onnxruntime", "openvino" or, if the bundle keeps weights for it,
+            "torch"; the two latter with ":bfloat16" behind where the processor has it. None for what
+            `emojudge doctor --tune` found for this bundle on this machine, or ONNX Runtime where nothing
+            was. Predictions say in `engine` and `bundle` what ran.
 
     Raises:
         BundleError: the folder is no bundle, or damaged.

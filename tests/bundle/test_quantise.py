@@ -68,7 +68,8 @@ def test_agreement_of_nothing_is_none():
 
 @pytest.mark.parametrize(("same", "code"), [(1, 0), (0, 1)])
 def test_too_few_labels_take_it_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: int, code: int):
-    monkeypatch.setattr("emojudge.bundle.quantise.agreement", lambda *_: Agreement(1, same, 0.1))
+    monkeypatch.setattr("emojudge.tune.agreement", lambda *_: Agreement(1, same, 0.1))
+    monkeypatch.setattr("emojudge.tune.PASSES", 1)
     done = CliRunner().invoke(app, ["bundle", "quantize", str(EXAMPLE), "-o", str(tmp_path / "new")])
     assert done.exit_code == code, done.output
     assert (tmp_path / "new").exists() == (code == 0)

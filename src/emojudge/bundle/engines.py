@@ -29,6 +29,7 @@ class Model:
 
     run: Callable[[Inputs], NDArray[np.float32]]  # to its one output
     width: int | None  # of its first input's last axis; None where it is free
+    onnx: bool = True  # whether the bundle's ONNX file is what runs, with whatever was quantised in it
 
 
 Engine = Callable[[Bundle, str, str | None, int], Model]
@@ -43,7 +44,7 @@ def load_model(bundle: Bundle, part: str, engine: str = DEFAULT, threads: int = 
         threads: of one run; 0 for one per core.
 
     Raises:
-        BundleError: the bundle's file cannot be read.
+        BundleError: the bundle's file cannot be read, or it has none for this engine.
         EmojudgeError: no engine of this name, or not with this precision here.
         MissingExtraError: the engine is not installed.
     """
@@ -61,7 +62,7 @@ def loaded(path: Any, load: Callable[[str], Any]) -> Any:
 
 
 def _onnxruntime(bundle: Bundle, part: str, precision: str | None, threads: int) -> Model:
-    _check_precision("onnxruntime", precision, ["float32"])
+    check_precision("onnxruntime", precision, ["float32"])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -88,7 +89,7 @@ def _openvino(bundle: Bundle, part: str, precision: str | None, threads: int) ->
     core = openvino.Core()
     can = {"FP32": "float32", "BF16": "bfloat16"}
     found = [can[name] for name in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") if name in can]
-    _check_precision("openvino", precision, found)
+    check_precision("openvino", precision, found)
     cores = os.cpu_count() or 1
     streams = max(1, cores // threads) if threads else 1
     settings = {
@@ -126,10 +127,23 @@ def _openvino_alone() -> Any:
     return openvino
 
 
-ENGINES: dict[str, Engine] = {"onnxruntime": _onnxruntime, "openvino": _openvino}
+def _torch(bundle: Bundle, part: str, precision: str | None, threads: int) -> Model:
+    try:
+        from emojudge.bundle import torch_engine
+    except ImportError as error:
+        raise MissingExtraError("the engine torch", "train") from error
+    return torch_engine.load(bundle, part, precision, threads)
 
 
-def _check_precision(engine: str, precision: str | None, found: list[str]) -> None:
+ENGINES: dict[str, Engine] = {"onnxruntime": _onnxruntime, "openvino": _openvino, "torch": _torch}
+
+
+def check_precision(engine: str, precision: str | None, found: list[str]) -> None:
+    """Refuse a precision that an engine has not.
+
+    Raises:
+        EmojudgeError: it is not one of those `found`; None is none in particular.
+    """
     if precision is not None and precision not in found:
         raise EmojudgeError(
             f"engine {engine!r}",

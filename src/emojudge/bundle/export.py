@@ -1,4 +1,4 @@
-"""Trained models to ONNX files, small enough to ship."""
+"""Trained models to ONNX files, small enough to ship, and to files of their weights for torch."""
 
 import copy
 import tempfile
@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from emojudge.audio.decode import SAMPLE_RATE
+from emojudge.bundle.format import WEIGHTS
+from emojudge.bundle.weights import write_weights
 from emojudge.models.acoustic import AcousticModel
 from emojudge.models.linguistic import LinguisticModel
 from emojudge.models.lora import merge_lora
@@ -26,18 +28,29 @@ class _Embedding(nn.Module):
 
 
 def export_acoustic(
-    model: AcousticModel, folder: Path, *, half: bool = False, longest_seconds: float = 30.0
+    model: AcousticModel,
+    folder: Path,
+    *,
+    half: bool = False,
+    longest_seconds: float = 30.0,
+    torch_weights: bool = False,
 ) -> None:
     """Write `acoustic.onnx` (waveforms and lengths to pooled features) and `acoustic_head.onnx`.
 
     Args:
         longest_seconds: of what the exported model is to hear; what only longer audio needs is left out.
         half: store weights as float16, computed in float32: half the size, no other speed.
+        torch_weights: write `acoustic.safetensors` too, always in float32, see `weights`.
+
+    Raises:
+        BundleError: there are no such weights of this kind of model.
     """
     model = copy.deepcopy(model).eval().cpu()
     merge_lora(model)
     if isinstance(model.backbone, WhisperBackbone):
         model.backbone.shorten(longest_seconds)
+    if torch_weights:
+        write_weights(model, folder / f"acoustic{WEIGHTS}")
     seconds = torch.randn(2, 32_000) * 0.1
     seconds[1, 24_000:] = 0
     batch = torch.export.Dim("batch", min=1, max=4096)
@@ -56,14 +69,22 @@ def export_acoustic(
     )
 
 
-def export_linguistic(model: LinguisticModel, folder: Path, *, quantise: bool = False) -> None:
+def export_linguistic(
+    model: LinguisticModel, folder: Path, *, quantise: bool = False, torch_weights: bool = False
+) -> None:
     """Write `linguistic.onnx` (tokens and lengths to outputs).
 
     Args:
         quantise: 8-bit weights, unsigned so that processors without VNNI do not saturate.
+        torch_weights: write `linguistic.safetensors` too, always in float32, see `weights`.
+
+    Raises:
+        BundleError: there are no such weights of this kind of model.
     """
     model = copy.deepcopy(model).eval().cpu()
     merge_lora(model)
+    if torch_weights:
+        write_weights(model, folder / f"linguistic{WEIGHTS}")
     tokens = torch.randint(5, 1000, (2, 12))
     batch = torch.export.Dim("batch", min=1, max=4096)
     length = torch.export.Dim("tokens", min=2, max=512)

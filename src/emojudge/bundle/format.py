@@ -16,6 +16,7 @@ from emojudge.records import Record
 FORMAT = 1
 MANIFEST = "bundle.json"
 PROSODY = "prosody.json"  # what is a low or a high voice, see judge.bins; not every bundle has it
+WEIGHTS = ".safetensors"  # ends the names of the models' weights for torch; few bundles have them
 
 
 Temperature = Annotated[float, Field(gt=0)]
@@ -135,6 +136,28 @@ class Bundle:
         if name not in self.manifest.hashes:
             raise BundleError(self.folder, found=f"no hash for {name}", expected="one in the manifest")
         return self.folder / name
+
+    def weights(self, model: str) -> Path:
+        """The path of the weights for torch of `acoustic` or `linguistic`, where the bundle keeps them.
+
+        Raises:
+            BundleError: it does not.
+        """
+        name = model + WEIGHTS
+        if name not in self.manifest.hashes:
+            raise BundleError(
+                self.folder,
+                found=f"no {name}",
+                expected="weights, which the engine torch runs",
+                advice="Make the bundle with them: emojudge bundle make --torch, or bundle import --torch.",
+            )
+        return self.file(name)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it keeps those of each of its models."""
+        parts = {"acoustic": self.manifest.audio, "linguistic": self.manifest.text}
+        return all(name + WEIGHTS in self.manifest.hashes for name, part in parts.items() if part)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

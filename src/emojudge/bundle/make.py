@@ -13,6 +13,7 @@ from emojudge.bundle.export import export_acoustic, export_linguistic
 from emojudge.bundle.format import (
     FORMAT,
     PROSODY,
+    WEIGHTS,
     AcousticPart,
     Bundle,
     Fusion,
@@ -34,6 +35,7 @@ def make_bundle(
     linguistic: tuple[LinguisticModel, LinguisticPart, Path] | Bundle | None = None,
     fusion: Fusion | None = None,
     small: bool = False,
+    torch_weights: bool = False,
     licence: str = "Apache-2.0",
     provenance: dict[str, Any] | None = None,
     card: str = "",
@@ -45,21 +47,30 @@ def make_bundle(
         linguistic: the model, its part of the manifest, and its `tokenizer.json`; or another bundle, whose
             model of the words is taken over as it is, and its bins of the voice if it has any.
         small: float16 weights for audio, 8-bit ones for text.
+        torch_weights: keep float32 weights for the engine torch beside these.
         card: the model card, `README.md`.
+
+    Raises:
+        BundleError: weights for torch that the other bundle has not, or that there are none of.
     """
     with whole_folder(folder) as temporary:
         if acoustic:
             # The last window may be a little longer than the others, see `audio.windows`.
             longest = acoustic[1].window_seconds + SHORTEST / SAMPLE_RATE
-            export_acoustic(acoustic[0], temporary, half=small, longest_seconds=longest)
+            export_acoustic(
+                acoustic[0], temporary, half=small, longest_seconds=longest, torch_weights=torch_weights
+            )
         text: LinguisticPart | None = None
         if isinstance(linguistic, Bundle):
             text = linguistic.manifest.text
-            for file in {"linguistic.onnx", "tokenizer.json", PROSODY} & linguistic.manifest.hashes.keys():
+            taken = {"linguistic.onnx", "tokenizer.json", PROSODY} & linguistic.manifest.hashes.keys()
+            for file in taken:
                 shutil.copyfile(linguistic.file(file), temporary / file)
+            if torch_weights:
+                shutil.copyfile(linguistic.weights("linguistic"), temporary / f"linguistic{WEIGHTS}")
         elif linguistic:
             model, text, tokenizer = linguistic
-            export_linguistic(model, temporary, quantise=small)
+            export_linguistic(model, temporary, quantise=small, torch_weights=torch_weights)
             shutil.copyfile(tokenizer, temporary / "tokenizer.json")
         (temporary / "README.md").write_text(card, encoding="utf-8")
         manifest = Manifest(

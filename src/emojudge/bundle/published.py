@@ -16,13 +16,16 @@ its scores are not calibrated, and `--adapt` cannot be used, as statistics of it
 """
 
 
-def import_published(source: str, folder: Path, *, name: str, small: bool = True) -> Bundle:
+def import_published(
+    source: str, folder: Path, *, name: str, small: bool = True, torch_weights: bool = False
+) -> Bundle:
     """Write the bundle of a published model, whole or not at all, and open it.
 
     Args:
         source: a folder or a name on the Hub, see `models.published`.
         name: what predictions call it.
         small: float16 weights.
+        torch_weights: keep float32 weights for the engine torch beside these.
 
     Raises:
         RecipeError: no such model, or one that cannot be read.
@@ -42,6 +45,7 @@ def import_published(source: str, folder: Path, *, name: str, small: bool = True
         name,
         acoustic=(found.model, part),
         small=small,
+        torch_weights=torch_weights,
         licence=LICENCES.get(source, UNKNOWN),
         provenance={"audio": {"published": source, "calibrated": False}},
         card=CARD.format(name=name, source=source),

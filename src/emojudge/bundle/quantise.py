@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from emojudge.bundle.format import MANIFEST, Bundle, write_manifest
+from emojudge.bundle.format import MANIFEST, WEIGHTS, Bundle, write_manifest
 from emojudge.errors import BundleError, MissingExtraError
 from emojudge.files import whole_folder
 
@@ -36,6 +36,7 @@ def quantise(bundle: Bundle, folder: Path) -> Bundle:
 
     Activations are quantised as they come (dynamically). Weights are unsigned, so that processors without
     VNNI do not saturate; small products, such as a spectrogram's, stay as they are, and so do convolutions.
+    Weights for torch are left out: they are what the copy is to be smaller than.
     Scores change a little: `agreement` says how much on the recordings that matter.
 
     Raises:
@@ -47,6 +48,8 @@ def quantise(bundle: Bundle, folder: Path) -> Bundle:
     with whole_folder(folder) as temporary:
         changed = False
         for name in bundle.manifest.hashes:
+            if name.endswith(WEIGHTS):
+                continue
             shutil.copyfile(bundle.file(name), temporary / name)
             changed |= name in MODELS and _quantised(temporary / name)
         if not changed:

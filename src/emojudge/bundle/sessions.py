@@ -23,7 +23,8 @@ class AcousticSession:
 
     def __init__(self, bundle: Bundle, threads: int = 0, engine: str = DEFAULT) -> None:
         self._encoder = load_model(bundle, "acoustic", engine, threads)
-        self._budget = 1 if scales_by_batch(bundle, "acoustic") else SAMPLES_PER_BATCH
+        alone = self._encoder.onnx and scales_by_batch(bundle, "acoustic")
+        self._budget = 1 if alone else SAMPLES_PER_BATCH
         self._head = load_model(bundle, "acoustic_head", engine, threads)
         self._check_features(bundle)
 
@@ -52,7 +53,8 @@ class LinguisticSession:
 
     def __init__(self, bundle: Bundle, max_tokens: int, threads: int = 0, engine: str = DEFAULT) -> None:
         self._model = load_model(bundle, "linguistic", engine, threads)
-        self._budget = 1 if scales_by_batch(bundle, "linguistic") else TOKENS_PER_BATCH
+        alone = self._model.onnx and scales_by_batch(bundle, "linguistic")
+        self._budget = 1 if alone else TOKENS_PER_BATCH
         self._tokenizer = loaded(bundle.file("tokenizer.json"), Tokenizer.from_file)
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.no_padding()
@@ -64,7 +66,7 @@ class LinguisticSession:
 
 
 def scales_by_batch(bundle: Bundle, part: str) -> bool:
-    """Whether a model's 8-bit activations have one scale over all of a batch, so that its items touch.
+    """Whether an ONNX model's 8-bit activations have one scale over all of a batch, so that its items touch.
 
     Then each item has to run by itself, or its logits would depend on what it is batched with: by up to half
     of a logit for the embedded model of the words. On a processor that is no slower. An ONNX file begins

@@ -20,7 +20,7 @@ from emojudge.files import write_whole
 from emojudge.records import Record
 
 Weights = Literal["own", "int8"]  # as the bundle has them, or made 8-bit integers
-VERSIONS = ("emojudge", "onnxruntime", "openvino")
+VERSIONS = ("emojudge", "onnxruntime", "openvino", "torch")
 
 
 class Way(Record):

@@ -40,7 +40,8 @@ def bulk(
     engine: Annotated[
         str,
         typer.Option(
-            metavar="onnxruntime|openvino[:bfloat16]", help="What runs the models, the same on every machine."
+            metavar="onnxruntime|openvino|torch[:PRECISION]",
+            help="What runs the models, the same on every machine.",
         ),
     ] = "onnxruntime",
     workers: Annotated[
@@ -48,7 +49,7 @@ def bulk(
     ] = 0,
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="Cores of each worker.")] = 1,
     gpu: Annotated[
-        bool, typer.Option("--gpu", help="A GPU for each worker (needs onnxruntime-gpu).")
+        bool, typer.Option("--gpu", help="A GPU for each worker (needs onnxruntime-gpu, or --engine torch).")
     ] = False,
     address: Annotated[
         str | None,

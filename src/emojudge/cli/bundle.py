@@ -17,6 +17,12 @@ app = typer.Typer(no_args_is_help=True)
 Folder = Annotated[
     Path | None, typer.Argument(metavar="DIR", help="A bundle's folder; without one, the embedded bundle.")
 ]
+TorchWeights = Annotated[
+    bool,
+    typer.Option(
+        "--torch", help="Keep float32 weights for --engine torch too, in two or three times the space."
+    ),
+]
 
 
 @app.command("show")
@@ -78,6 +84,7 @@ def make(
     full: Annotated[
         bool, typer.Option("--full", help="Keep float32 weights instead of float16 and 8 bits.")
     ] = False,
+    torch_weights: TorchWeights = False,
 ) -> None:
     """Make a bundle of trained models: calibrate, fit the fusion where there are both, export to ONNX.
 
@@ -96,6 +103,7 @@ def make(
         strangers=stranger or (),
         weights=weights,
         small=not full,
+        torch_weights=torch_weights,
     )
     for line in _description(bundle):
         typer.echo(line)
@@ -113,6 +121,7 @@ def import_(
         str | None, typer.Option(help="What predictions call it; the folder's name by default.")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Keep float32 weights instead of float16.")] = False,
+    torch_weights: TorchWeights = False,
 ) -> None:
     """Make a bundle of a published model, MSP-Podcast's baseline of emotions; none of its code is run.
 
@@ -122,7 +131,9 @@ def import_(
 
     with needing("train", "emojudge bundle import"):
         from emojudge.bundle.published import import_published
-    bundle = import_published(model, output, name=name or output.name, small=not full)
+    bundle = import_published(
+        model, output, name=name or output.name, small=not full, torch_weights=torch_weights
+    )
     for line in _description(bundle):
         typer.echo(line)
 
@@ -203,45 +214,47 @@ def quantize(
 ) -> None:
     """Make a bundle with 8-bit weights, and say what it costs on your recordings.
 
-    Of manifests with a column emotion, accuracy and macro-F1 before and after are told too. Where fewer
-    labels stay than asked for, it is taken away again: exit code 1.
+    Times are medians of five passes. Of manifests with a column emotion, accuracy and macro-F1 before and
+    after are told too. Where fewer labels stay than asked for, it is taken away again: exit code 1.
     """
+    import os
     import shutil
     import tempfile
-    import time
 
     from emojudge.bundle.format import Bundle
-    from emojudge.bundle.quantise import agreement, quantise, size_of
+    from emojudge.bundle.quantise import quantise, size_of
+    from emojudge.bundle.tuned import Way
     from emojudge.cli.inputs import gather
-    from emojudge.recognizer import Recognizer
-    from emojudge.records import Prediction
+    from emojudge.errors import EmojudgeError
+    from emojudge.tune import Trial, race
 
     before = Bundle.open(bundle)
     with tempfile.TemporaryDirectory(prefix="emojudge-") as spool:
         utterances = gather(inputs, Path(spool)).utterances
         after = quantise(before, output)
-        scores, seconds = [], []
-        for each in (before, after):
-            recognizer = Recognizer(each)
-            list(recognizer.predict(utterances[:1]))  # memory is asked for
-            started = time.perf_counter()
-            results = list(recognizer.predict(utterances))
-            seconds.append(time.perf_counter() - started)
-            scores.append({r.id: r.scores for r in results if isinstance(r, Prediction)})
-    both = [name for name in scores[0] if name in scores[1]]
-    found = agreement(*[[dict(side[name]) for name in both] for side in scores])
+        sides = {"own": before, "int8": after}
+        one, other = (Trial(Way(weights=each, threads=os.cpu_count() or 1)) for each in ("own", "int8"))
+        try:
+            race([one, other], utterances, lambda way: sides[way.weights], least=least)
+        except EmojudgeError:
+            shutil.rmtree(output)
+            raise
     sizes = [size_of(each) / 1e6 for each in (before, after)]
     typer.echo(f"size: {sizes[0]:.1f} MB before, {sizes[1]:.1f} MB after")
-    times = f"{seconds[0]:.2f} s before, {seconds[1]:.2f} s after"
-    typer.echo(f"time: {times}, {seconds[0] / seconds[1]:.2f} times as fast")
-    labels = f"{found.same} of {count(found.utterances, 'utterance')} as before"
-    typer.echo(f"labels: {labels} ({found.share:.2%})")
-    typer.echo(f"scores: {found.largest:.3f} apart at most")
-    if right := _right({u.id: u.emotion for u in utterances if u.emotion and u.id in both}, scores):
-        typer.echo(right)
-    if not found.share >= least:
+    if found := other.agreement:
+        times = f"{one.seconds:.2f} s before, {other.seconds:.2f} s after"
+        typer.echo(f"time: {times}, {one.seconds / other.seconds:.2f} times as fast")
+        labels = f"{found.same} of {count(found.utterances, 'utterance')} as before"
+        typer.echo(f"labels: {labels} ({found.share:.2%})")
+        typer.echo(f"scores: {found.largest:.3f} apart at most")
+        truth = {
+            u.id: u.emotion for u in utterances if u.emotion and u.id in one.scores.keys() & other.scores
+        }
+        if right := _right(truth, [one.scores, other.scores]):
+            typer.echo(right)
+    if other.fault:
         shutil.rmtree(output)
-        say(f"under {least:.1%} of the labels stayed: {output} was taken away again (--least says how many)")
+        say(f"{other.fault}: {output} was taken away again (--least says how many)")
         raise typer.Exit(1)
 
 

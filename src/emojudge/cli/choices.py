@@ -18,7 +18,7 @@ Engine = Annotated[
     str | None,
     typer.Option(
         "--engine",
-        metavar="onnxruntime|openvino[:bfloat16]",
+        metavar="onnxruntime|openvino|torch[:PRECISION]",
         help="What runs the models; default: what 'emojudge doctor --tune' found, or onnxruntime.",
         show_default=False,
     ),

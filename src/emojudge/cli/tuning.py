@@ -41,7 +41,7 @@ def tune_here(bundle: "Bundle", inputs: list[str], as_json: bool) -> None:
         if bundle.manifest.text and words < len(utterances):
             of = count(len(utterances), "utterance")
             say(f"{words} of {of} have words; of the others, the voice alone is timed")
-        with bar("timing", steps(), sys.stderr.isatty()) as advance:
+        with bar("timing", steps(bundle), sys.stderr.isatty()) as advance:
             tuning = tune(bundle, utterances, progress=advance)
     remember(bundle, tuning.tuned)
     if as_json:

@@ -128,6 +128,8 @@ class EcapaEncoder(nn.Module):
         kernels: tuple[int, ...] = (5, 3, 3, 3),
     ) -> None:  # fmt: skip
         super().__init__()
+        self.sizes = {"mels": mels, "channels": channels, "features": features, "scale": scale,
+                      "squeezed": squeezed, "kernels": kernels}  # fmt: skip
         first, *others = zip(kernels, DILATIONS, strict=True)
         blocks = [Block(channels, scale, squeezed, *sizes) for sizes in others]
         self.blocks = nn.ModuleList([Layer(mels, channels, *first), *blocks])

@@ -54,12 +54,16 @@ class LinguisticModel(nn.Module):
             add_lora(encoder, settings.backbone.lora, frozen)
         return cls(encoder, outputs, settings.dropout, auxiliary)
 
+    def encode(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """The first token's vector of each item, `(batch, features)`."""
+        mask = length_mask(lengths, tokens.shape[1])
+        hidden: Tensor = self.encoder(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
+        return hidden[:, 0]
+
     def forward(
         self, tokens: Tensor, lengths: Tensor, mix: Callable[[Tensor], Tensor] | None = None
     ) -> Tensor:
-        mask = length_mask(lengths, tokens.shape[1])
-        hidden = self.encoder(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
-        first = hidden[:, 0]
+        first = self.encode(tokens, lengths)
         features = self.dropout(first if mix is None else mix(first))
         return with_auxiliary(self.head(features), features, self.auxiliary if self.training else None)
 

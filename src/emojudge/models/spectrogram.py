@@ -22,10 +22,16 @@ def fourier_basis(window: Tensor) -> Tensor:
     return torch.cat([torch.cos(angles) * window, torch.sin(angles) * window])[:, None, :].float()
 
 
-def power_spectrum(padded: Tensor, basis: Tensor) -> Tensor:
-    """`(batch, samples)` to the power of every bin and hop `(batch, bins, frames)`."""
+def filtered_power(padded: Tensor, basis: Tensor, filters: Tensor) -> Tensor:
+    """`(batch, samples)` to the power behind every filter and hop `(batch, mels, frames)`, in float32.
+
+    Also where autocast is on: quiet bins lie 80 dB under loud ones, and bfloat16's digits end after 48.
+    """
+    if torch.is_autocast_enabled(padded.device.type):
+        with torch.autocast(padded.device.type, enabled=False):
+            return filtered_power(padded.float(), basis, filters)
     cosine, sine = nn.functional.conv1d(padded[:, None, :], basis, stride=HOP).chunk(2, dim=1)
-    return cosine.square() + sine.square()
+    return torch.einsum("bft,fm->bmt", cosine.square() + sine.square(), filters)
 
 
 class LogMel(nn.Module):
@@ -40,7 +46,7 @@ class LogMel(nn.Module):
 
     def __init__(self, mels: int = 80, dynamic_range_db: float = DYNAMIC_RANGE_DB) -> None:
         super().__init__()
-        self._dynamic_range = dynamic_range_db / 10  # in log10 of the power
+        self.dynamic_range_db = dynamic_range_db
         basis = fourier_basis(torch.hann_window(WINDOW, periodic=True, dtype=torch.float64))
         filters = mel_filter_bank(
             WINDOW // 2 + 1, mels, 0.0, SAMPLE_RATE / 2, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
@@ -62,11 +68,11 @@ class LogMel(nn.Module):
         # 30 s gives every utterance, and what a batch gives an item shorter than its longest.
         start = waveforms[:, 1 : WINDOW // 2 + 1].flip(1)
         padded = torch.cat([start, waveforms, waveforms.new_zeros(waveforms.shape[0], WINDOW // 2)], dim=1)
-        power = power_spectrum(padded, self.basis)[:, :, :-1]
-        mel = torch.einsum("bft,fm->bmt", power, self.filters).clamp(min=1e-10).log10()
+        power = filtered_power(padded, self.basis, self.filters)[:, :, :-1]
+        mel = power.clamp(min=1e-10).log10()
         mask = length_mask(self.frames(lengths), mel.shape[2])
         loudest = mel.masked_fill(~mask[:, None, :], -torch.inf).amax(dim=(1, 2), keepdim=True)
-        mel = (torch.maximum(mel, loudest - self._dynamic_range) + 4.0) / 4.0
+        mel = (torch.maximum(mel, loudest - self.dynamic_range_db / 10) + 4.0) / 4.0
         return mel.masked_fill(~mask[:, None, :], 0.0), mask
 
 
@@ -103,8 +109,7 @@ class FilterBank(nn.Module):
         Samples after an item's length must be zero. Padded frames are zero.
         """
         padded = nn.functional.pad(waveforms, (WINDOW // 2, WINDOW // 2))
-        power = torch.einsum("bft,fm->bmt", power_spectrum(padded, self.basis), self.filters)
-        level = 10 * power.clamp(min=1e-10).log10()
+        level = 10 * filtered_power(padded, self.basis, self.filters).clamp(min=1e-10).log10()
         counts = self.frames(lengths)
         mask = length_mask(counts, level.shape[2])
         there = mask[:, None, :]

@@ -31,6 +31,7 @@ def assemble(
     strangers: Sequence[Path] = (),
     weights: Path | None = None,
     small: bool = True,
+    torch_weights: bool = False,
 ) -> Bundle:
     """Calibrate the models of finished runs, fit their fusion, and write the bundle.
 
@@ -46,10 +47,12 @@ def assemble(
         strangers: runs of the audio recipe without one of its corpora, see `heldout.voices`.
         weights: folder that holds the pre-trained weights by the names in the recipes.
         small: float16 and 8-bit weights.
+        torch_weights: keep float32 weights for the engine torch beside these.
 
     Raises:
         TrainingError: no run, an unfinished one, or one of the other modality.
-        BundleError: no usable model of the words in the bundle that was named for it.
+        BundleError: no usable model of the words in the bundle that was named for it, or weights for torch
+            that it has not.
     """
     audio = _run(audio_run, data, weights, "audio") if audio_run else None
     unheard = [_run(stranger, data, weights, "audio") for stranger in strangers]
@@ -75,6 +78,7 @@ def assemble(
         linguistic=_linguistic_part(text, read) if text and read else None,
         fusion=_fit_on_pairs(heard, read, audio.recipe.training.seed) if audio and heard and read else None,
         small=small,
+        torch_weights=torch_weights,
         provenance=provenance,
     )
 
