@@ -20,7 +20,7 @@ Folder = Annotated[
 TorchWeights = Annotated[
     bool,
     typer.Option(
-        "--torch", help="Keep float32 weights for --engine torch too, in two or three times the space."
+        "--torch", help="Keep float32 weights for --engine torch too, in two to five times the space."
     ),
 ]
 
