@@ -21,6 +21,12 @@ from emojudge.recognizer import Recognizer
 EXAMPLE = Path(__file__).parents[2] / "examples" / "two_voices.flac"
 
 
+@pytest.fixture(autouse=True)
+def one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five are for medians of times, which nobody reads here."""
+    monkeypatch.setattr("emojudge.tune.PASSES", 1)
+
+
 @pytest.fixture(scope="module")
 def eight_bit(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return quantise(Bundle.open(), tmp_path_factory.mktemp("quantised") / "bundle")
@@ -69,7 +75,6 @@ def test_agreement_of_nothing_is_none():
 @pytest.mark.parametrize(("same", "code"), [(1, 0), (0, 1)])
 def test_too_few_labels_take_it_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: int, code: int):
     monkeypatch.setattr("emojudge.tune.agreement", lambda *_: Agreement(1, same, 0.1))
-    monkeypatch.setattr("emojudge.tune.PASSES", 1)
     done = CliRunner().invoke(app, ["bundle", "quantize", str(EXAMPLE), "-o", str(tmp_path / "new")])
     assert done.exit_code == code, done.output
     assert (tmp_path / "new").exists() == (code == 0)
