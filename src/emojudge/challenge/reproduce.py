@@ -30,9 +30,10 @@ from emojudge.errors import ChallengeError, EmojudgeError
 from emojudge.evaluation.significance import Difference, Interval
 from emojudge.files import whole, write_whole
 from emojudge.models.published import load_published
+from emojudge.progress import Progress, untold
 from emojudge.recipe import Recipe, Task
 from emojudge.records import Modality, Utterance
-from emojudge.training.data import AudioData, Data, Progress
+from emojudge.training.data import AudioData, Data
 from emojudge.training.heldout import Run
 from emojudge.training.outputs import outputs
 from emojudge.training.run import MakeData, Split, train, weights_at
@@ -77,7 +78,7 @@ class Reproduction:
         folder: Path,
         scale: Scale = "full",
         weights: Path | None = None,
-        progress: Progress = lambda done, steps, text: None,
+        progress: Progress = untold,
         judge: Options | None = None,
     ) -> None:
         self.folder, self.scale, self._progress = folder, scale, progress

@@ -22,10 +22,11 @@ from emojudge.errors import RecipeError, TrainingError
 from emojudge.files import write_whole
 from emojudge.models.acoustic import AcousticModel
 from emojudge.models.linguistic import LinguisticModel
+from emojudge.progress import Progress, untold
 from emojudge.recipe import AcousticSettings, Recipe, Source
 from emojudge.records import Utterance
 from emojudge.training.checkpoint import load_checkpoint
-from emojudge.training.data import AUXILIARY, AudioData, Data, Progress, TextData, targets
+from emojudge.training.data import AUXILIARY, AudioData, Data, TextData, targets
 from emojudge.training.frames import FrameData, encode_views
 from emojudge.training.outputs import embeddings
 from emojudge.training.ranks import Ranks
@@ -69,7 +70,7 @@ def train(
     data: Path,
     folder: Path,
     weights: Path | None = None,
-    progress: Progress = lambda done, steps, text: None,
+    progress: Progress = untold,
     cache: Path | None = None,
     start_from: Path | None = None,
 ) -> Trained:
@@ -204,7 +205,7 @@ def model_and_data(
     recipe: Recipe,
     weights: Path | None,
     cache: Path | None = None,
-    progress: Progress = lambda done, steps, text: None,
+    progress: Progress = untold,
     decoded: Path | None = None,
 ) -> tuple[nn.Module, MakeData]:
     """The recipe's model with its pre-trained encoder, and what turns a split into its data.

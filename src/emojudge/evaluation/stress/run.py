@@ -23,11 +23,11 @@ from emojudge.evaluation.stress.fairness import PITCH, SEX, equal_odds, language
 from emojudge.evaluation.stress.sentiment import sentiment
 from emojudge.evaluation.stress.synthesis import by_accent, by_sentiment
 from emojudge.files import whole
+from emojudge.progress import Progress, untold
 from emojudge.records import Utterance
 
 PITCH_CLIPS = 6  # recordings of a speaker whose pitch is measured
 UNCHANGED = 0.05  # of an attribute on 0..1: a smaller difference is none, as published
-Progress = Callable[[str, int, int], None]  # what is being done, recordings done, recordings in all
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def stress(
     *,
     keep: Path | None = None,
     key: str = "",
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = untold,
 ) -> Outcome:
     """Run every test that the corpora allow. Recordings are judged by the voice alone, sentiment both ways.
 
@@ -144,7 +144,7 @@ class _Listener:
         def done(more: int) -> None:
             nonlocal count
             count += more
-            self._progress(what, count, len(utterances))
+            self._progress(count, len(utterances), what)
 
         heard = hear(self.predict, utterances, done)
         if path is not None:
