@@ -29,6 +29,8 @@ utterances = st.builds(
     secondary=st.none() | st.dictionaries(st.sampled_from(SECONDARY), st.floats(0.01, 1.0)),
     attributes=st.none() | st.builds(Attributes, valence=ratings, arousal=ratings, dominance=ratings),
     words_per_second=st.none() | st.floats(0.1, 20),
+    recording=st.none() | names,
+    position=st.none() | st.floats(0, 1e6),
 )
 
 

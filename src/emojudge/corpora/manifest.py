@@ -55,6 +55,8 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, object]:
         "other_votes": utterance.other_votes,
         **({} if ticked is None else {f"secondary_{tag}": ticked.get(tag, 0.0) for tag in SECONDARY}),
         "words_per_second": utterance.words_per_second,
+        "recording": utterance.recording,
+        "position": utterance.position,
     }
 
 
