@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from emojudge.corpora.reading import some
-from emojudge.corpora.table import table_rows
+from emojudge.corpora.tabular import table_rows
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, Emotion, parse_emotion
 from emojudge.errors import CorpusError, PredictionsError
 from emojudge.records import Attributes, Utterance

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from emojudge.corpora import load_corpus
-from emojudge.corpora.table import table_rows
+from emojudge.corpora.tabular import table_rows
 from emojudge.emotions import EMOTIONS, Emotion, parse_emotion
 from emojudge.errors import CorpusError, PredictionsError
 from emojudge.evaluation.aligned import NONE, System, Truth, align, make_truth
