@@ -43,6 +43,7 @@ def test_crema_d_keeps_what_was_acted_and_what_was_heard(crema: Path) -> None:
     assert angry.transcript.text == "It's eleven o'clock."
     assert (sad.emotion, sad.votes, sad.gender) == ("sad", None, "female")
     assert (silent.emotion, silent.votes, silent.label) == (None, None, "silent")
+    assert (angry.intensity, sad.intensity) == ("high", None)
 
 
 def test_crema_d_without_its_tables_or_as_mp3(crema: Path) -> None:

@@ -28,6 +28,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {  # ours: the names looked for, whatever 
     "language": ("language",),
     "split": ("split",),
     "label": ("label",),
+    "intensity": ("intensity",),
     **{f"vote_{emotion}": (f"vote_{emotion}",) for emotion in EMOTIONS},
     "other_votes": ("other_votes",),
     **{f"secondary_{tag}": (f"secondary_{tag}",) for tag in SECONDARY},
@@ -57,8 +58,8 @@ def load(path: Path, columns: Mapping[str, str] | None = None) -> list[Utterance
 
     Raters' votes stand in vote_angry, vote_sad and so on, as numbers or shares of votes, with the share of
     those who named none of the eight in other_votes; the share of raters who ticked another emotion too in
-    secondary_amused, secondary_frustrated and so on; label and words_per_second are as in `Utterance`.
-    `manifest.write` writes all of them.
+    secondary_amused, secondary_frustrated and so on; label, intensity and words_per_second are as in
+    `Utterance`. `manifest.write` writes all of them.
 
     Args:
         path: a `.csv`, `.tsv` or `.jsonl` file, UTF-8, with column names in its first line or, for JSONL, as
@@ -222,6 +223,7 @@ def _utterance(table: Path, line: int, cells: Mapping[str, str]) -> Utterance:
         split=cells.get("split") or None,
         emotion=(emotion := parse_emotion(cells.get("emotion", ""))),
         label=cells.get("label") or (None if emotion else cells.get("emotion")) or None,
+        intensity=cells.get("intensity") or None,
         votes=_votes(where, cells),
         other_votes=_number(where, "other_votes", cells, 0.0, 1.0),
         secondary=_secondary(where, cells),

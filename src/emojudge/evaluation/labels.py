@@ -92,7 +92,7 @@ def labels_of(utterances: Iterable[Utterance]) -> dict[str, Label]:
             named=utterance.label or utterance.emotion or "",
             cells={
                 name: str(value)
-                for name in ("gender", "language", "split", "recording", "label")
+                for name in ("gender", "language", "split", "recording", "label", "intensity")
                 if (value := getattr(utterance, name)) is not None
             },
             audio=utterance.audio,
