@@ -17,8 +17,8 @@ from emojudge.corpora.splits import position
 from emojudge.emotions import Emotion
 from emojudge.errors import AudioError
 from emojudge.evaluation.predictions import Predictions, Row
-from emojudge.judge.asking import Spending
 from emojudge.judge.bins import bins_of
+from emojudge.judge.costs import Spending
 from emojudge.judge.evidence import evidence_of
 from emojudge.judge.judging import Judge
 from emojudge.judge.ledger import Ledger

@@ -16,9 +16,10 @@ from emojudge.cli.messages import count, say
 
 if TYPE_CHECKING:
     from emojudge.bundle.format import Bundle
+    from emojudge.judge.costs import Plan
     from emojudge.judge.evidence import Unheard
     from emojudge.judge.exchange import Provider
-    from emojudge.judge.judging import Judge, Plan
+    from emojudge.judge.judging import Judge
     from emojudge.judge.prompt import Example
     from emojudge.judge.providers.capabilities import Price
     from emojudge.records import Evidence, Failure, Prediction, Turn, Utterance
