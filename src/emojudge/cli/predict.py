@@ -83,6 +83,7 @@ def predict(
     import tempfile
 
     from emojudge.cli.inputs import check_output
+    from emojudge.cli.judged import judged
     from emojudge.cli.judging import Judging, check_server_options, check_speakers, load_recognizer
     from emojudge.cli.output import choose_format, opened, write
     from emojudge.client import Client
@@ -114,7 +115,7 @@ def predict(
         )
         if asked != o.Asked(None):
             own = recognizer.bundle if isinstance(recognizer, Recognizer) else None
-            results = o.judged(results, o.make_judge(asked, own), gathered.utterances, own)
+            results = judged(results, o.make_judge(asked, own), gathered.utterances, own)
         try:
             with opened(output, chosen) as file:
                 write(results, file, chosen)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from emojudge.audio.decode import SAMPLE_RATE, Samples
 from emojudge.cli.choices import Format, Layout
 from emojudge.cli.inputs import Inputs
-from emojudge.cli.judge_options import summary
+from emojudge.cli.judged import summary
 from emojudge.cli.messages import count, say, utf8
 from emojudge.cli.output import opened
 from emojudge.cli.progress import bar
