@@ -35,8 +35,10 @@ from emojudge.recipe import Recipe, Task
 from emojudge.records import Modality, Utterance
 from emojudge.training.data import AudioData, Data
 from emojudge.training.heldout import Run
+from emojudge.training.model import MakeData, weights_at
 from emojudge.training.outputs import outputs
-from emojudge.training.run import MakeData, Split, train, weights_at
+from emojudge.training.run import train
+from emojudge.training.split import Split
 from emojudge.training.steps import output_count
 
 Scale = Literal["tiny", "full"]
