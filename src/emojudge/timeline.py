@@ -5,16 +5,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Protocol
 
 from emojudge.audio.decode import MIN_SECONDS, SAMPLE_RATE, Audio, Samples, Stream, stream
 from emojudge.audio.segment import WORDY, Piece, Segmenter, Span
 from emojudge.audio.source import Source
 from emojudge.audio.words import Words
+from emojudge.bundle.format import Bundle
 from emojudge.errors import AudioError, EmojudgeError, MissingExtraError
 from emojudge.judge.bins import Bins, bins_of
 from emojudge.judge.evidence import TURNS, Unheard, add_voice, evidence_of
 from emojudge.judge.judging import Judge
-from emojudge.recognizer import Input, Recognizer
+from emojudge.recognizer import Input
 from emojudge.records import (
     Evidence,
     Failure,
@@ -35,11 +37,25 @@ SILENT = Transcript(text="", source="not asked")  # of a window: judged by the v
 
 Result = Passage | Point | Failure
 
+
+class Predictor(Protocol):
+    """What predicts segments: a `Recognizer`, or one that is `Remembered`."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """The models behind it."""
+        ...
+
+    def predict(self, utterances: Iterable[Input], /) -> Iterator[Prediction | Failure]:
+        """As `Recognizer.predict`."""
+        ...
+
+
 log = logging.getLogger(__name__)
 
 
 def follow(
-    recognizer: Recognizer,
+    recognizer: Predictor,
     blocks: Iterable[Samples],
     *,
     id: str,  # noqa: A002 - as in the records
@@ -118,7 +134,7 @@ def follow(
 
 
 def gather(
-    recognizer: Recognizer,
+    recognizer: Predictor,
     source: Source | Stream,
     *,
     id: str,  # noqa: A002
@@ -220,7 +236,7 @@ def _parts(pieces: list[Piece]) -> Iterator[list[Piece]]:
 
 
 def _predicted(
-    recognizer: Recognizer, batch: Sequence[Piece], words: Words, name: str, curve: "_Curve"
+    recognizer: Predictor, batch: Sequence[Piece], words: Words, name: str, curve: "_Curve"
 ) -> Iterator[_Heard | Failure]:
     """A few segments, predicted together."""
     asked: list[tuple[Utterance, Audio]] = []
@@ -256,7 +272,7 @@ class _Curve:
     hop: float  # seconds; 0: no curve
 
     def points(
-        self, recognizer: Recognizer, batch: Sequence[Piece], predictions: Sequence[Prediction | Failure]
+        self, recognizer: Predictor, batch: Sequence[Piece], predictions: Sequence[Prediction | Failure]
     ) -> Iterator[list[Point]]:
         """The points of each segment; a segment of one window's length has its own prediction for one."""
         times = [self._times(span) for span, _ in batch]
@@ -295,7 +311,7 @@ def _only_speaker(said: Transcript | None) -> str | None:
 
 
 def _judged(
-    heard: Iterable[_Heard | Failure], judge: Judge, recognizer: Recognizer
+    heard: Iterable[_Heard | Failure], judge: Judge, recognizer: Predictor
 ) -> Iterator[_Heard | Failure]:
     bins = bins_of(recognizer.bundle)
     before: deque[Turn] = deque(maxlen=TURNS)
