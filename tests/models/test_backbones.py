@@ -6,10 +6,20 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 
-from transformers import AutoModel, HubertConfig, HubertModel, WavLMConfig, WavLMModel  # noqa: E402
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+from transformers import (  # noqa: E402
+    AutoModel,
+    HubertConfig,
+    HubertModel,
+    Wav2Vec2Config,
+    WavLMConfig,
+    WavLMModel,
+)
 
 from emojudge.errors import RecipeError  # noqa: E402
 from emojudge.models.backbones import load_backbone  # noqa: E402
+from emojudge.models.front_end import quicken_front_end  # noqa: E402
 from emojudge.models.pretrained import checkpoint_gradients  # noqa: E402
 from emojudge.models.wav2vec2 import MaskedGroupNorm, Wav2Vec2Backbone  # noqa: E402
 from emojudge.models.whisper import WhisperBackbone  # noqa: E402
@@ -177,3 +187,48 @@ def test_gradient_checkpointing_needs_an_encoder():
 def test_a_dynamic_range_is_whispers_alone(wavlm: Path):
     with pytest.raises(RecipeError, match="only Whisper"):
         load_backbone(BackboneSettings(kind="wavlm", weights=str(wavlm), dynamic_range_db=50))
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    layers=st.lists(
+        st.tuples(st.integers(1, 11), st.integers(1, 6), st.integers(1, 9)), min_size=1, max_size=4
+    ),
+    kind=st.sampled_from([WavLMConfig, HubertConfig, Wav2Vec2Config]),
+    norm=st.sampled_from(["group", "layer"]),
+    bias=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_the_quick_front_end_is_the_stock_one(layers, kind, norm: str, bias: bool, seed: int):
+    """Of any kernels and strides, overlapping or with gaps, to the very last sample."""
+    torch.manual_seed(seed)
+    kernels, strides, channels = zip(*layers, strict=True)
+    config = kind(
+        **{**TINY, "conv_dim": channels}, conv_kernel=kernels, conv_stride=strides, conv_bias=bias,
+        feat_extract_norm=norm,
+    )  # fmt: skip
+    encoder = AutoModel.from_config(config).eval()
+    samples = 7 + seed
+    for kernel, stride in zip(kernels[::-1], strides[::-1], strict=True):
+        samples = (samples - 1) * stride + kernel + seed % stride
+    waveforms = torch.randn(2, samples)
+    with torch.no_grad():
+        stock = encoder.feature_extractor(waveforms)
+        quicken_front_end(encoder)
+        quick = encoder.feature_extractor(waveforms)
+    assert type(encoder.feature_extractor).__name__ == f"Quick{kind.__name__[:-6]}FeatureEncoder"
+    torch.testing.assert_close(
+        quick, stock, atol=2e-3, rtol=1e-3
+    )  # normalising few channels makes rounding large
+
+
+def test_a_front_end_that_is_trained_has_its_slopes():
+    torch.manual_seed(0)
+    encoder = AutoModel.from_config(WavLMConfig(**TINY, feat_extract_norm="layer"))
+    waveforms, slopes = torch.randn(2, 4000), []
+    for _ in range(2):
+        encoder.zero_grad()
+        encoder.feature_extractor(waveforms).square().mean().backward()
+        slopes.append([p.grad.clone() for p in encoder.feature_extractor.parameters()])
+        quicken_front_end(encoder)
+    assert all(torch.equal(a, b) for a, b in zip(*slopes, strict=True))
