@@ -166,10 +166,8 @@ def gather(
                 listener(block)
             yield block
 
-    passages: list[Passage] = []
-    points: list[Point] = []
-    failures: list[Failure] = []
-    results = follow(
+    results: list[Result] = []
+    followed = follow(
         recognizer,
         told(),
         id=id,
@@ -179,23 +177,34 @@ def gather(
         window_seconds=window_seconds,
         hop_seconds=hop_seconds,
     )
-    for result in results:
-        if isinstance(result, Passage):
-            passages.append(result)
-        elif isinstance(result, Point):
-            points.append(result)
-        else:
-            failures.append(result)
+    for result in followed:
+        results.append(result)
         if each is not None:
             each(result)
+    notes = (*blocks.notes, *_notes(turns))
+    return timeline_of(results, id=id, seconds=seconds, bundle=recognizer.bundle.manifest.name, notes=notes)
+
+
+def timeline_of(
+    results: Iterable[Result],
+    *,
+    id: str,  # noqa: A002
+    seconds: float,
+    bundle: str,
+    notes: Sequence[str] = (),
+) -> Timeline:
+    """Results as they came, in order of time."""
+    every = list(results)
+    passages = [result for result in every if isinstance(result, Passage)]
+    points = [result for result in every if isinstance(result, Point)]
     return Timeline(
         id=id,
         seconds=seconds,
-        bundle=recognizer.bundle.manifest.name,
+        bundle=bundle,
         passages=tuple(sorted(passages, key=lambda passage: (passage.start, passage.end))),
         points=tuple(sorted(points, key=lambda point: point.time)),
-        failures=tuple(failures),
-        notes=(*blocks.notes, *_notes(turns)),
+        failures=tuple(result for result in every if isinstance(result, Failure)),
+        notes=tuple(notes),
     )
 
 

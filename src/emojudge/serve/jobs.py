@@ -10,10 +10,10 @@ from sqlite3 import Connection
 from emojudge.records import Failure, Passage, Point, Record, Timeline, Transcript
 from emojudge.serve.base import Base, now
 from emojudge.serve.schema import Job, State
+from emojudge.timeline import Result, timeline_of
 
 ATTEMPTS = 3  # a job that took the server down with it so often is not begun again
-
-Result = Passage | Point | Failure
+_KINDS: dict[str, type[Passage | Point | Failure]] = {"passage": Passage, "point": Point, "failure": Failure}
 
 
 class Options(Record):
@@ -224,21 +224,10 @@ class Store:
 
     def _timeline(self, job: Job) -> Timeline:
         rows = self._base.all("SELECT kind, data FROM events WHERE job = ? ORDER BY number", (job.id,))
-        (bundle, notes) = self._base.one("SELECT bundle, notes FROM jobs WHERE id = ?", (job.id,)) or (
-            "",
-            "[]",
-        )
-        passages = [Passage.model_validate_json(data) for kind, data in rows if kind == "passage"]
-        points = [Point.model_validate_json(data) for kind, data in rows if kind == "point"]
-        return Timeline(
-            id=job.name,
-            seconds=job.seconds,
-            bundle=bundle,
-            passages=tuple(sorted(passages, key=_span)),
-            points=tuple(sorted(points, key=lambda point: point.time)),
-            failures=tuple(Failure.model_validate_json(data) for kind, data in rows if kind == "failure"),
-            notes=tuple(json.loads(notes)),
-        )
+        found = self._base.one("SELECT bundle, notes FROM jobs WHERE id = ?", (job.id,))
+        bundle, notes = found or ("", "[]")
+        results = [_KINDS[kind].model_validate_json(data) for kind, data in rows if kind in _KINDS]
+        return timeline_of(results, id=job.name, seconds=job.seconds, bundle=bundle, notes=json.loads(notes))
 
     def _jobs(self, where: str, values: tuple[object, ...]) -> list[Job]:
         names = "id, name, state, created, started, finished, attempts, seconds, error, audio_kept"
