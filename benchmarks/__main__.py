@@ -7,9 +7,9 @@ from pathlib import Path
 from benchmarks.keeping import keep
 
 NAMES = (
-    "accuracy", "as_msp", "bulk", "coverage", "embedded", "folds", "footprint", "full_size", "interrupted",
-    "judge", "judge_speed", "large", "long", "picture", "pipeline", "prosody", "report", "scale",
-    "serve_load", "stress",
+    "accuracy", "as_msp", "bulk", "coverage", "egemaps", "embedded", "folds", "footprint", "full_size",
+    "interrupted", "judge", "judge_speed", "large", "long", "picture", "pipeline", "prosody", "report",
+    "scale", "serve_load", "stress",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ def with_figures(page: str, figures: dict[str, Any]) -> str:
     """The page with its table made anew, a row for whatever was measured."""
     rows = [
         *embedded(figures.get("embedded", {})),
+        *egemaps(figures.get("egemaps", {}), figures.get("accuracy", {})),
         *pipeline(figures.get("pipeline", {})),
         *bulk(figures.get("bulk", {})),
         *large(figures.get("large", {})),
@@ -42,6 +43,21 @@ def embedded(f: dict[str, Any]) -> list[Row]:
         rows.append(Row("the same, from start to a first result", f"{start:g} ×", "reported", None, command))
         rows.append(Row("the same, one clip", f"{one:g} ×", "reported", None, command))
     return rows
+
+
+def egemaps(f: dict[str, Any], ours: dict[str, Any]) -> list[Row]:
+    """What the classic recognises in corpora that neither has heard, beside ours."""
+    command = MEASURE.format("egemaps --corpora DIR")
+    kinds = {
+        f"{corpus}{kind}": f"UAR on {title}{words}, eGeMAPS and an SVM; embedded model"
+        for corpus, title in (("ravdess", "RAVDESS"), ("nemo", "nEMO"))
+        for kind, words in (("", ""), ("_collection", ", features normalised over all of it"))
+    }
+    return [
+        Row(words, f"{f[name]['uar']:.3f}; {ours[name]['uar']:.3f}", "reported", None, command)
+        for name, words in kinds.items()
+        if name in f and name in ours
+    ]
 
 
 def pipeline(f: dict[str, Any]) -> list[Row]:

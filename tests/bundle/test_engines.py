@@ -172,3 +172,25 @@ def test_a_file_that_openvino_cannot_read_is_named(openvino, tmp_path: Path):
     (tmp_path / "acoustic.onnx").write_bytes(b"Dear Sir,")
     with pytest.raises(BundleError, match=r"acoustic\.onnx: found .*; expected a file that this version"):
         load_model(Bundle(tmp_path, embedded.manifest), "acoustic", "openvino")
+
+
+SIGNALLED = """
+import gc, os, signal
+from emojudge.bundle.engines import load_model
+from emojudge.bundle.format import Bundle
+
+models = [load_model(Bundle.open(), "acoustic_head", "openvino", 1) for _ in range(2)]
+while models:  # the first one first
+    models.pop(0)
+    gc.collect()
+heard = []
+signal.signal(signal.SIGUSR1, lambda *_: heard.append("heard"))
+os.kill(os.getpid(), signal.SIGUSR1)
+print(*heard)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="without such signals")
+def test_a_signal_is_heard_after_openvino_has_gone(openvino):
+    done = subprocess.run([sys.executable, "-c", SIGNALLED], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr

@@ -5,6 +5,7 @@ follows the colon in `NAME:PRECISION` (None where nothing does) and a number of 
 Other packages add theirs by an entry point of the group `emojudge.engines`.
 """
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -84,8 +85,7 @@ def _onnxruntime(bundle: Bundle, part: str, precision: str | None, threads: int)
 
 def _openvino(bundle: Bundle, part: str, precision: str | None, threads: int) -> Model:
     """OpenVINO on the processor, always told the precision: by itself it takes bfloat16 where it can."""
-    openvino = _openvino_alone()
-    core = openvino.Core()
+    core = _lasting(_openvino_alone().Core)
     can = {"FP32": "float32", "BF16": "bfloat16"}
     found = [can[name] for name in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") if name in can]
     _check_precision("openvino", precision, found)
@@ -109,6 +109,16 @@ def _openvino(bundle: Bundle, part: str, precision: str | None, threads: int) ->
 
     width = compiled.input(0).partial_shape[-1]
     return Model(run, width.get_length() if width.is_static else None)
+
+
+@functools.cache
+def _lasting(core: type) -> Any:
+    """The process's one core of OpenVINO, never let go of.
+
+    A core gives its thread another stack for signals. When it goes, it unmaps that and puts the one before in
+    its place, mapped or not: after two of them the next signal, such as Ctrl-C, would be a crash.
+    """
+    return core()
 
 
 def _openvino_alone() -> Any:
