@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         Settings(changed=arguments.most or Settings().changed),
         keep=kept,
         key=file_hash(bundle.folder / MANIFEST),
-        progress=lambda what, done, total: print(what, done, total, flush=True) if done == total else None,
+        progress=lambda done, total, what: print(what, done, total, flush=True) if done == total else None,
     )
     times = {"wall_s": round(time.perf_counter() - wall), "cpu_s": round(time.process_time() - cpu)}
     return {**times, **found.as_dict()}

@@ -53,8 +53,9 @@ class Utterance(Record):
     language: str | None = None
     split: str | None = None
     emotion: Emotion | None = None
-    # The corpus's own label in words, where it is none of the eight: "no agreement", "other", "excited" ...
+    # The corpus's own label in words, where the eight say less: "no agreement", "boredom", "calm" ...
     label: str | None = None
+    intensity: str | None = None  # how strongly it was acted, in the corpus's words: "normal", "strong" ...
     votes: dict[Emotion, float] | None = (
         None  # soft targets, summing to 1: of the raters who named an emotion
     )

@@ -1,20 +1,22 @@
 """A recording of any length as a timeline: segments with their predictions, curves of the voice, verdicts."""
 
 import logging
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Protocol
 
 from emojudge.audio.decode import MIN_SECONDS, SAMPLE_RATE, Audio, Samples, Stream, stream
 from emojudge.audio.segment import WORDY, Piece, Segmenter, Span
 from emojudge.audio.source import Source
-from emojudge.errors import AudioError, EmojudgeError, MissingExtraError, TranscriptError
+from emojudge.audio.words import Words
+from emojudge.bundle.format import Bundle
+from emojudge.errors import AudioError, EmojudgeError, MissingExtraError
 from emojudge.judge.bins import Bins, bins_of
 from emojudge.judge.evidence import TURNS, Unheard, add_voice, evidence_of
 from emojudge.judge.judging import Judge
-from emojudge.recognizer import Input, Recognizer
+from emojudge.recognizer import Input
 from emojudge.records import (
     Evidence,
     Failure,
@@ -35,11 +37,25 @@ SILENT = Transcript(text="", source="not asked")  # of a window: judged by the v
 
 Result = Passage | Point | Failure
 
+
+class Predictor(Protocol):
+    """What predicts segments: a `Recognizer`, or one that is `Remembered`."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """The models behind it."""
+        ...
+
+    def predict(self, utterances: Iterable[Input], /) -> Iterator[Prediction | Failure]:
+        """As `Recognizer.predict`."""
+        ...
+
+
 log = logging.getLogger(__name__)
 
 
 def follow(
-    recognizer: Recognizer,
+    recognizer: Predictor,
     blocks: Iterable[Samples],
     *,
     id: str,  # noqa: A002 - as in the records
@@ -84,7 +100,7 @@ def follow(
     """
     given = turns.segments if isinstance(turns, Transcript) else turns
     segmenter = Segmenter(given)
-    words = _Words(transcript, turns.source if isinstance(turns, Transcript) else "given")
+    words = Words(transcript, turns.source if isinstance(turns, Transcript) else "given")
     curve = _Curve(window_seconds, hop_seconds)
     ended: list[EmojudgeError] = []
     heard = (
@@ -109,7 +125,7 @@ def follow(
             expected="speech up to its end",
             advice="Check that the turns are of this recording.",
         )
-        yield Failure(id=_name(id, Span(turn.start, turn.end)), error=str(reason))
+        yield Failure(id=Span(turn.start, turn.end).id_in(id), error=str(reason))
     yield from words.failures(id)
     for error in ended:
         if not heard_any:
@@ -118,7 +134,7 @@ def follow(
 
 
 def gather(
-    recognizer: Recognizer,
+    recognizer: Predictor,
     source: Source | Stream,
     *,
     id: str,  # noqa: A002
@@ -150,10 +166,8 @@ def gather(
                 listener(block)
             yield block
 
-    passages: list[Passage] = []
-    points: list[Point] = []
-    failures: list[Failure] = []
-    results = follow(
+    results: list[Result] = []
+    followed = follow(
         recognizer,
         told(),
         id=id,
@@ -163,23 +177,34 @@ def gather(
         window_seconds=window_seconds,
         hop_seconds=hop_seconds,
     )
-    for result in results:
-        if isinstance(result, Passage):
-            passages.append(result)
-        elif isinstance(result, Point):
-            points.append(result)
-        else:
-            failures.append(result)
+    for result in followed:
+        results.append(result)
         if each is not None:
             each(result)
+    notes = (*blocks.notes, *_notes(turns))
+    return timeline_of(results, id=id, seconds=seconds, bundle=recognizer.bundle.manifest.name, notes=notes)
+
+
+def timeline_of(
+    results: Iterable[Result],
+    *,
+    id: str,  # noqa: A002
+    seconds: float,
+    bundle: str,
+    notes: Sequence[str] = (),
+) -> Timeline:
+    """Results as they came, in order of time."""
+    every = list(results)
+    passages = [result for result in every if isinstance(result, Passage)]
+    points = [result for result in every if isinstance(result, Point)]
     return Timeline(
         id=id,
         seconds=seconds,
-        bundle=recognizer.bundle.manifest.name,
+        bundle=bundle,
         passages=tuple(sorted(passages, key=lambda passage: (passage.start, passage.end))),
         points=tuple(sorted(points, key=lambda point: point.time)),
-        failures=tuple(failures),
-        notes=(*blocks.notes, *_notes(turns)),
+        failures=tuple(result for result in every if isinstance(result, Failure)),
+        notes=tuple(notes),
     )
 
 
@@ -220,12 +245,12 @@ def _parts(pieces: list[Piece]) -> Iterator[list[Piece]]:
 
 
 def _predicted(
-    recognizer: Recognizer, batch: Sequence[Piece], words: "_Words", name: str, curve: "_Curve"
+    recognizer: Predictor, batch: Sequence[Piece], words: Words, name: str, curve: "_Curve"
 ) -> Iterator[_Heard | Failure]:
     """A few segments, predicted together."""
     asked: list[tuple[Utterance, Audio]] = []
     for span, samples in batch:
-        here = _name(name, span)
+        here = span.id_in(name)
         said = words.of(span)
         speaker = span.speaker or _only_speaker(said)
         utterance = Utterance(id=here, transcript=said, speaker=speaker, recording=name, position=span.start)
@@ -248,11 +273,6 @@ def _usable(asked: Iterable[tuple[Utterance, Audio]]) -> Iterator[Input]:
         yield (utterance, audio) if audio.seconds >= MIN_SECONDS else utterance
 
 
-def _name(recording: str, span: Span) -> str:
-    """A segment's id: the part of the recording as W3C's Media Fragments name it."""
-    return f"{recording}#t={span.start:.3f},{span.end:.3f}"
-
-
 @dataclass(frozen=True)
 class _Curve:
     """Windows that slide over a segment."""
@@ -261,7 +281,7 @@ class _Curve:
     hop: float  # seconds; 0: no curve
 
     def points(
-        self, recognizer: Recognizer, batch: Sequence[Piece], predictions: Sequence[Prediction | Failure]
+        self, recognizer: Predictor, batch: Sequence[Piece], predictions: Sequence[Prediction | Failure]
     ) -> Iterator[list[Point]]:
         """The points of each segment; a segment of one window's length has its own prediction for one."""
         times = [self._times(span) for span, _ in batch]
@@ -294,66 +314,13 @@ def _part(piece: Piece, start: float, seconds: float) -> Audio:
     return Audio(samples, len(samples) / SAMPLE_RATE, "window")
 
 
-class _Words:
-    """What is said in a segment: its turn's words, or those of a transcript with times."""
-
-    def __init__(self, transcript: Transcript | None, turns_source: str) -> None:
-        self._transcript = transcript
-        self._turns_source = turns_source
-        self._said = sorted(transcript.segments, key=_middle) if transcript else []
-        self._middles = [_middle(said) for said in self._said]
-        self._taken: set[int] = set()
-        self._at = 0.0  # where the last segment ended
-
-    def of(self, span: Span) -> Transcript | None:
-        if span.text is not None:
-            said = Segment(start=0.0, end=span.end - span.start, text=span.text, speaker=span.speaker)
-            return Transcript(text=span.text, source=self._turns_source, segments=(said,))
-        if self._transcript is None:
-            return None
-        first = bisect_left(self._middles, min(self._at, span.start))
-        last = bisect_left(self._middles, span.end)
-        places = [n for n in range(first, last) if n not in self._taken and self._belongs(n, span)]
-        self._taken.update(places)
-        self._at = max(self._at, span.end)
-        here = [self._said[n] for n in places]
-        text = " ".join(s.text for s in here)
-        placed = tuple(
-            Segment(
-                start=max(0.0, s.start - span.start),
-                end=max(0.0, min(s.end, span.end) - span.start),
-                text=s.text,
-                speaker=s.speaker,
-            )
-            for s in here
-        )
-        return self._transcript.model_copy(update={"text": text, "segments": placed})
-
-    def _belongs(self, place: int, span: Span) -> bool:
-        """Its middle lies in the segment, or in the pause before it and its end in the segment."""
-        middle, end = self._middles[place], self._said[place].end
-        return span.start <= middle < span.end or self._at <= middle < span.start < end
-
-    def failures(self, name: str) -> Iterator[Failure]:
-        """Words where no segment is."""
-        for said in (said for place, said in enumerate(self._said) if place not in self._taken):
-            error = TranscriptError(
-                f"the words at {said.start:g} s", found="no speech there", expected="a voice that says them"
-            )
-            yield Failure(id=_name(name, Span(said.start, said.end)), error=str(error))
-
-
 def _only_speaker(said: Transcript | None) -> str | None:
     speakers = {segment.speaker for segment in said.segments} if said else set()
     return speakers.pop() if len(speakers) == 1 else None
 
 
-def _middle(said: Segment) -> float:
-    return (said.start + said.end) / 2
-
-
 def _judged(
-    heard: Iterable[_Heard | Failure], judge: Judge, recognizer: Recognizer
+    heard: Iterable[_Heard | Failure], judge: Judge, recognizer: Predictor
 ) -> Iterator[_Heard | Failure]:
     bins = bins_of(recognizer.bundle)
     before: deque[Turn] = deque(maxlen=TURNS)

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 
 from emojudge.challenge.systems import FOLDER, recipe  # noqa: E402
 from emojudge.challenge.tiny import shrunk, write_weights  # noqa: E402
-from emojudge.training.run import model_and_data  # noqa: E402
+from emojudge.training.model import model_and_data  # noqa: E402
 
 TEXTS = ["yes, they said", "no line is like another one", "well"] * 20
 SYSTEMS = sorted(path.stem for path in FOLDER.glob("*.yaml") if "-" in path.stem)

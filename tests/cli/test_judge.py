@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emojudge.bundle.format import Bundle, write_manifest
-from emojudge.cli.judge_options import Said
+from emojudge.cli.judged import Said
 from emojudge.emotions import EMOTIONS
 from emojudge.judge.evidence import TURNS
 from emojudge.judge.settings import Settings

@@ -100,3 +100,17 @@ def test_a_recording_is_never_overwritten(report: Run, tmp_path: Path) -> None:
     result = report(RECORDING, "--turns", "call.csv", "-o", "call.csv")
     assert result.exit_code == 2
     assert (tmp_path / "call.csv").read_bytes() == RECORDING.read_bytes()
+
+
+def test_a_page_that_was_killed_goes_on_with_what_was_heard(
+    report: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("emojudge.page.report.render", lambda *arguments, **options: 1 / 0)
+        assert report(RECORDING, "-o", "call.html").exit_code != 0
+    (left,) = tmp_path.glob("*.heard")
+    kept = len(left.read_bytes().splitlines())
+    result = report(RECORDING, "-o", "call.html")
+    assert result.exit_code == 0
+    assert f"call.html: goes on with {kept} predictions of a run before" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["call.html"]

@@ -41,7 +41,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         predict: Any, bundle: str, corpora: list[Corpus], settings: Settings, **options: Any
     ) -> Outcome:
         seen.append((predict, bundle, corpora, settings, options))
-        options["progress"]("mine, as it is", 4, 4)
+        options["progress"](4, 4, "mine, as it is")
         checks = [
             Check("correctness", "classification", "UAR", "mine", 0.8, 0.5, "at least", 4),
             Check(
@@ -75,7 +75,7 @@ def test_the_embedded_bundle_on_a_table_of_ones_own(run: Run, corpus: Path, aske
     assert "1 of 2 stress tests passed" in said
     assert "gain -20 dB: unchanged predictions" in said
     assert "≥ 0.9*" in said
-    assert "heard mine, as it is" in result.stderr
+    assert "stress: 4 of 4, mine, as it is" in result.stderr
     assert "1 of 2 tests passed, 1 could not be run" in result.stderr
 
 

@@ -58,7 +58,7 @@ def test_a_training_gives_its_figures_and_goes_on_where_it_was(run: Run, place: 
     assert result.exit_code == 0, result.stderr
     metrics = json.loads(result.stdout)
     assert 0 <= metrics["macro_f1"] <= 1
-    assert "tiny-text: step 6 of 6" in result.stderr
+    assert "tiny-text: 6 of 6" in result.stderr
     assert "the best parameters are in" in result.stderr
     assert (place / "run" / "best.safetensors").is_file()
     again = run(*arguments(place), "--weights", weights, "--format", "table")

@@ -43,6 +43,7 @@ def test_crema_d_keeps_what_was_acted_and_what_was_heard(crema: Path) -> None:
     assert angry.transcript.text == "It's eleven o'clock."
     assert (sad.emotion, sad.votes, sad.gender) == ("sad", None, "female")
     assert (silent.emotion, silent.votes, silent.label) == (None, None, "silent")
+    assert (angry.intensity, sad.intensity) == ("high", None)
 
 
 def test_crema_d_without_its_tables_or_as_mp3(crema: Path) -> None:
@@ -115,6 +116,7 @@ def test_iemocap(scenes: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert (neutral.id, neutral.emotion, neutral.label) == ("iemocap:Ses01F_impro01_F000", "neutral", None)
     assert neutral.audio == scenes / "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav"
     assert (neutral.speaker, neutral.gender, neutral.split) == ("iemocap:01F", "female", "session1")
+    assert (neutral.recording, neutral.position) == ("iemocap:Ses01F_impro01", 6.2901)
     assert neutral.transcript is not None
     assert neutral.transcript.text == "Excuse me."
     assert neutral.votes == {"angry": 0.25, "neutral": 0.75}  # the actor's own opinion is not counted
@@ -171,6 +173,7 @@ def test_meld(dialogue: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     train, dev, test = meld.load(dialogue)
     assert (train.id, train.speaker, train.emotion) == ("meld:train:dia0_utt3", "meld:Anna", "happy")
+    assert (train.recording, train.position) == ("meld:train:dia0", 3)
     assert train.transcript is not None
     assert train.transcript.text == "Oh, you’re here!"
     assert train.audio == dialogue / "MELD.Raw/train/train_splits/wav/dia0_utt3.wav"
@@ -181,7 +184,11 @@ def test_meld(dialogue: Path, caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
-    [("Speaker", "Who", "columns"), (",joy,", ",bored,", r"dev_sent_emo\.csv:2: found Emotion 'bored'")],
+    [
+        ("Speaker", "Who", "columns"),
+        (",joy,", ",bored,", r"dev_sent_emo\.csv:2: found Emotion 'bored'"),
+        (",0,3,", ",0,x,", r"dev_sent_emo\.csv:2: found Utterance_ID 'x'"),
+    ],
 )
 def test_meld_faulty_table(old: str, new: str, fault: str, dialogue: Path) -> None:
     (dialogue / "dev_sent_emo.csv").write_text(f"{HEADER}\n{LINE}\n".replace(old, new), encoding="utf-8")

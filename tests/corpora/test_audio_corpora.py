@@ -38,27 +38,27 @@ def test_emodb_letters(letter: str, emotion: str | None, place):
 
 
 @pytest.mark.parametrize(
-    ("category", "emotion"),
+    ("category", "emotion", "label"),
     [
-        ("01", None),
-        ("02", "happy"),
-        ("03", "angry"),
-        ("06", "contempt"),
-        ("10", "disgust"),
-        ("12", "happy"),
-        ("13", "happy"),
-        ("15", "fear"),
-        ("18", "neutral"),
-        ("22", None),
-        ("24", "sad"),
-        ("27", "surprise"),
-        ("28", "surprise"),
-        ("30", None),
+        ("01", None, "adoration"),
+        ("02", "happy", "amusement"),
+        ("03", "angry", None),
+        ("06", "contempt", None),
+        ("10", "disgust", None),
+        ("12", "happy", "ecstasy"),
+        ("13", "happy", "elation"),
+        ("15", "fear", None),
+        ("18", "neutral", None),
+        ("22", None, "relief"),
+        ("24", "sad", None),
+        ("27", "surprise", "surprise (negative)"),
+        ("28", "surprise", "surprise (positive)"),
+        ("30", None, "triumph"),
     ],
 )
-def test_emogator_categories(category: str, emotion: str | None, place):
+def test_emogator_categories(category: str, emotion: str | None, label: str | None, place):
     (burst,) = emogator.load(place(f"data/mp3/000357-{category}-3.mp3"))
-    assert (burst.id, burst.emotion) == (f"emogator:000357-{category}-3", emotion)
+    assert (burst.id, burst.emotion, burst.label) == (f"emogator:000357-{category}-3", emotion, label)
     assert (burst.speaker, burst.transcript, burst.gender) == ("emogator:000357", None, None)
 
 
@@ -69,13 +69,14 @@ def test_ravdess(place):
     assert angry.transcript is not None
     assert angry.transcript.text == "Kids are talking by the door"
     assert (calm.emotion, calm.gender, calm.speaker) == ("neutral", "male", "ravdess:01")
+    assert [(u.label, u.intensity) for u in (calm, angry)] == [("calm", "normal"), (None, "strong")]
     assert calm.transcript is not None
     assert calm.transcript.text == "Dogs are sitting by the door"
 
 
 def test_ravdess_song_is_returned_without_an_emotion(place):
     song, speech = ravdess.load(place("a/03-02-05-02-01-02-12.wav", "b/03-01-05-02-01-02-12.wav"))[::-1]
-    assert (speech.emotion, song.emotion) == ("angry", None)
+    assert (speech.emotion, song.emotion, song.label) == ("angry", None, "song")
 
 
 HEADER = "file_id\temotion\traw_text\tnormalized_text\tspeaker_id\tgender\tage\n"

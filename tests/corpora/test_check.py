@@ -256,5 +256,5 @@ def test_what_cannot_be_checked(tmp_path: Path) -> None:
 
 def test_progress_counts_every_recording(copy: Path) -> None:
     seen: list[tuple[int, int]] = []
-    check("msp_podcast", copy, progress=lambda done, total: seen.append((done, total)))
+    check("msp_podcast", copy, progress=lambda done, total, what: seen.append((done, total)))
     assert seen == [(done, 30) for done in range(1, 31)]

@@ -24,11 +24,14 @@ utterances = st.builds(
     split=st.none() | names,
     emotion=st.none() | st.sampled_from(EMOTIONS),
     label=st.none() | names,
+    intensity=st.none() | names,
     votes=st.none() | st.sampled_from(EMOTIONS).map(lambda e: {e: 1.0}),
     other_votes=st.none() | st.floats(0, 1),
     secondary=st.none() | st.dictionaries(st.sampled_from(SECONDARY), st.floats(0.01, 1.0)),
     attributes=st.none() | st.builds(Attributes, valence=ratings, arousal=ratings, dominance=ratings),
     words_per_second=st.none() | st.floats(0.1, 20),
+    recording=st.none() | names,
+    position=st.none() | st.floats(0, 1e6),
 )
 
 

@@ -61,6 +61,7 @@ def texts(utterances: list[Utterance]) -> list[str]:
 def test_goemotions_splits_and_records(tmp_path: Path):
     train, dev, test = goemotions.load(write(tmp_path, ORIGINAL, "Oh no!\t25\tid7\n"))
     assert (train.id, train.split, train.emotion, train.votes) == ("goemotions:id7", "train", "sad", None)
+    assert train.label is None  # sadness is what sad is called there
     assert (train.language, train.audio, train.speaker) == ("en", None, None)
     assert texts([train]) == ["Oh no!"]
     assert (dev.split, test.split, dev.emotion) == ("dev", "test", "happy")

@@ -81,14 +81,14 @@ def test_attributes_that_are_derived_from_scores_are_not_another_systems_own(tmp
     system = align(Predictions(tmp_path / "p.csv"), labels, truth)
     assert np.isnan(system.attributes).all()
     assert np.isnan(system.scores).all()  # none were given: no calibration of a guess
-    assert truth.groups is None
+    assert truth.groups_of([0]) is None
 
 
 def test_speakers_of_some_make_groups_of_all(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text(
         "id,emotion,speaker\na,sad,x\nb,sad,\nc,sad,\nd,sad,x\n", encoding="utf-8"
     )
-    groups = make_truth(read_labels(tmp_path / "l.csv").values()).groups
+    groups = make_truth(read_labels(tmp_path / "l.csv").values()).groups_of(range(4))
     assert groups is not None
     assert groups[0] == groups[3]
     assert len(set(groups)) == 3

@@ -23,6 +23,7 @@ from emojudge.records import (
     Transcript,
     Verdict,
 )
+from tests.page.watched import Watched
 
 HOSTILE = """</script><img src=x onerror="window.hit=1"><!--<script>window.hit=2</script>'"&amp;\u2028"""
 
@@ -87,17 +88,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-class Tab:
-    """A page opened from its file, and whatever it complained of or asked for."""
+class Tab(Watched):
+    """A page opened from its file."""
 
     def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
+        super().__init__(browser, **options)
         self.page.goto(path.as_uri())
         self.page.wait_for_selector("#details h2, #details p")
 
@@ -106,10 +101,6 @@ class Tab:
 
     def __exit__(self, *_: object) -> None:
         self.context.close()
-
-    def time(self) -> float:
-        minutes, seconds = self.page.inner_text("#time").split(" of ")[0].split(":")
-        return 60 * int(minutes) + float(seconds)
 
     def until(self, expression: str) -> None:
         """Wait for what is true in the page; Playwright's own way would need its policy to allow eval."""

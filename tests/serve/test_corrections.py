@@ -4,6 +4,8 @@ from pathlib import Path
 
 from emojudge.emotions import EMOTIONS
 from emojudge.records import Attributes, Passage, Prediction
+from emojudge.serve.base import Base
+from emojudge.serve.corrections import Corrections
 from emojudge.serve.jobs import Options, Store
 from emojudge.serve.schema import CorrectionRequest
 from tests.serve.serving import Server
@@ -22,7 +24,8 @@ def passage(start: float, end: float, sad: float) -> Passage:
 
 def test_places_are_those_of_the_timeline_where_turns_overlap(tmp_path: Path) -> None:
     """A short turn within a long one ends first, and comes after it in the timeline."""
-    store = Store(tmp_path)
+    base = Base(tmp_path / "jobs.sqlite")
+    store, corrections = Store(tmp_path, base), Corrections(base)
     job = store.new_id()
     store.add(job, "call", Options())
     begun = store.begin()
@@ -35,16 +38,20 @@ def test_places_are_those_of_the_timeline_where_turns_overlap(tmp_path: Path) ->
     assert found.timeline is not None
     assert found.timeline.passages == (long, short, last)
     assert [store.passage(job, place) for place in range(4)] == [long, short, last, None]
-    assert [(one.number, one.passage) for one in store.doubtful(9)] == [(0, long), (2, last), (1, short)]
-    kept = store.correct(CorrectionRequest(job=job, passage=1, emotion="fear"), short, True)
+    assert [(one.number, one.passage) for one in corrections.doubtful(9)] == [
+        (0, long),
+        (2, last),
+        (1, short),
+    ]
+    kept = corrections.add(CorrectionRequest(job=job, passage=1, emotion="fear"), short, True)
     assert (kept.passage, kept.emotion, kept.before) == (1, "fear", "sad")
-    assert [one.number for one in store.doubtful(9)] == [0, 2]
-    assert store.corrected(job) == store.corrected() == [kept]
-    assert store.corrected(store.new_id()) == []
-    assert store.uncorrect(job, 1)
-    assert not store.uncorrect(job, 1)
-    assert [one.number for one in store.doubtful(9)] == [0, 2, 1]
-    store.close()
+    assert [one.number for one in corrections.doubtful(9)] == [0, 2]
+    assert corrections.of(job) == corrections.of() == [kept]
+    assert corrections.of(store.new_id()) == []
+    assert corrections.delete(job, 1)
+    assert not corrections.delete(job, 1)
+    assert [one.number for one in corrections.doubtful(9)] == [0, 2, 1]
+    base.close()
 
 
 def test_what_is_not_there_cannot_be_taken_back(server: Server) -> None:

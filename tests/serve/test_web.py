@@ -14,6 +14,7 @@ from emojudge.corpora.table import load
 from emojudge.emotions import EMOTIONS, Emotion
 from emojudge.records import Attributes, Opinion, Passage, Point, Prediction, Timeline, Transcript, Verdict
 from emojudge.serve.schema import Job
+from tests.page.watched import Watched
 from tests.serve.serving import Server, served, wav
 
 SPEECH = Path(__file__).parents[2] / "examples" / "two_voices.flac"
@@ -46,18 +47,12 @@ def browser(launch: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
     browser.close()
 
 
-class Tab:
-    """The page in a browser of its own, and whatever it complained of or asked for."""
+class Tab(Watched):
+    """The server's page."""
 
     def __init__(self, browser: Any, server: Server, view: str = "", **options: Any) -> None:
+        super().__init__(browser, **options)
         self.server = server
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("websocket", lambda socket: self.asked.append(socket.url))
         self.page.on("dialog", lambda dialog: dialog.accept())
         self.page.goto(f"{server.url}/{view}")
@@ -80,10 +75,6 @@ class Tab:
         self.page.locator(".job a", has_text=name).first.click()
         self.see("#details h2")
         return str(self.page.url.split("/")[-1])
-
-    def time(self) -> float:
-        minutes, seconds = self.page.inner_text("#time").split(" of ")[0].split(":")
-        return 60 * int(minutes) + float(seconds)
 
     def strangers(self) -> list[str]:
         """What was asked of others than the server."""

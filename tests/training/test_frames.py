@@ -121,7 +121,7 @@ def test_only_a_backbone_that_is_frozen_as_a_whole_is_cached(tmp_path: Path) -> 
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
     from emojudge.recipe import Recipe
-    from emojudge.training.run import model_and_data
+    from emojudge.training.model import model_and_data
 
     config = WhisperConfig(d_model=16, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=32)
     WhisperEncoder(config).save_pretrained(tmp_path / "voice")

@@ -1,143 +1,18 @@
-"""From a recipe to its data: splits, repeats, choices, tokenizers; the refusals on the way."""
+"""From a recipe to a trained model in a run folder; the refusals on the way."""
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
-import yaml
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 
-from emojudge.emotions import EMOTIONS  # noqa: E402
 from emojudge.errors import RecipeError, TrainingError  # noqa: E402
 from emojudge.recipe import Recipe  # noqa: E402
 from emojudge.training.checkpoint import load_checkpoint  # noqa: E402
-from emojudge.training.run import load_split, model_and_data, train  # noqa: E402
-
-
-@pytest.fixture
-def home(tmp_path: Path, tiny_tokenizer: Path) -> Path:
-    """Two tables of lines, a table of clips, and tiny encoders."""
-    from transformers import BertConfig, BertModel, WhisperConfig
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
-    torch.manual_seed(0)
-    size = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    BertModel(BertConfig(vocab_size=13, **size)).save_pretrained(tmp_path / "words")
-    shutil.copyfile(tiny_tokenizer, tmp_path / "words" / "tokenizer.json")
-    config = WhisperConfig(d_model=16, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=16)
-    WhisperEncoder(config).save_pretrained(tmp_path / "voice")
-    lines = {
-        "one": [
-            ("so sad", "sad", "train"),
-            ("so happy", "happy", "train"),
-            ("you", "sad", "dev"),
-            ("i", "", "train"),
-        ],
-        "two": [("never", "angry", "train"), ("so happy", "happy", "train"), ("call", "angry", "dev")],
-    }
-    for name, table in lines.items():
-        (tmp_path / name).mkdir()
-        rows = [f"{i},{text},{emotion},{split}" for i, (text, emotion, split) in enumerate(table)]
-        (tmp_path / name / "manifest.csv").write_text("\n".join(["id,transcript,emotion,split", *rows]))
-    (tmp_path / "clips").mkdir()
-    rows = ["file,emotion,split"]
-    for number in range(4):
-        clip = np.random.default_rng(number).normal(0.01, 0.05 + 0.05 * number, 4000)
-        soundfile.write(tmp_path / "clips" / f"{number}.wav", clip, 16_000, subtype="FLOAT")
-        rows.append(f"{number}.wav,{['sad', 'angry'][number % 2]},{'dev' if number == 3 else 'train'}")
-    (tmp_path / "clips" / "manifest.csv").write_text("\n".join(rows))
-    return tmp_path
-
-
-def recipe(home: Path, *sources: dict, modality: str = "text", **options) -> Recipe:
-    content = {
-        "name": "small",
-        "modality": modality,
-        "data": [{"corpus": "table", **source} for source in sources],
-        "training": {"epochs": 1, "batch_size": 4},
-    }
-    if modality == "text":
-        content["linguistic"] = {"backbone": {"kind": "bert", "weights": "words"}, **options}
-    else:
-        content["acoustic"] = {
-            "backbone": {"kind": "whisper", "weights": "voice"},
-            "head_width": 8,
-            **options,
-        }
-    path = home / "recipe.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return Recipe.read(path)
-
-
-def test_splits_repeats_and_choices(home: Path):
-    chosen = recipe(home, {"folder": "one", "repeat": 2}, {"folder": "two", "repeat": 0.5})
-    split = load_split(chosen, home, "train")
-    texts = [u.transcript.text for u in split.utterances]
-    assert texts == ["so sad", "so happy", "never", "so happy"]  # the line without a label is no example
-    assert split.repeats.tolist() == [2, 2, 0.5, 0.5]
-    nowhere = set(EMOTIONS) - {"sad", "happy", "angry"}
-    possible = [{EMOTIONS[i] for i in np.flatnonzero(row)} for row in split.choices]
-    assert possible[:2] == [{"sad", "happy"} | nowhere] * 2
-    assert possible[2:] == [{"angry", "happy"} | nowhere] * 2
-    assert [u.transcript.text for u in load_split(chosen, home, "validation").utterances] == ["you", "call"]
-
-
-def votes_of(home: Path, labels: str, split: str) -> list[tuple[str | None, dict | None]]:
-    chosen = recipe(home, {"folder": "crowd", "labels": labels})
-    return [(u.emotion, u.votes) for u in load_split(chosen, home, split).utterances]
-
-
-def test_votes_or_consensus(home: Path):
-    """Raters' votes are learnt from, or the consensus alone; validation is against the consensus."""
-    (home / "crowd").mkdir()
-    lines = [
-        "1,so sad,sad,,3,1,{}",
-        "2,so happy,,no agreement,2,2,{}",
-        "3,call,,other,1,0,{}",
-        "4,never,,,,,{}",
-    ]
-    rows = [line.format(split) for split in ("train", "dev") for line in lines]
-    named = [f"{split}{row}" for split, row in zip(["t"] * 4 + ["d"] * 4, rows, strict=True)]
-    header = "id,text,emotion,label,vote_sad,vote_happy,split"
-    (home / "crowd" / "manifest.csv").write_text("\n".join([header, *named]))
-    half = {"sad": 0.5, "happy": 0.5}
-    soft = [("sad", {"sad": 0.75, "happy": 0.25}), (None, half), (None, {"sad": 1.0})]
-    assert votes_of(home, "votes", "train") == soft
-    assert votes_of(home, "consensus", "train") == [("sad", None)]
-    assert (
-        votes_of(home, "votes", "validation") == votes_of(home, "consensus", "validation") == [("sad", None)]
-    )
-
-
-def test_an_utterance_without_a_target_of_the_task_is_no_example(home: Path):
-    (home / "rated").mkdir()
-    rows = ["text,emotion,valence,arousal,dominance,split", "so sad,,2,3,4,train", "so happy,happy,,,,train"]
-    (home / "rated" / "manifest.csv").write_text("\n".join(rows))
-    (utterance,) = load_split(recipe(home, {"folder": "rated"}), home, "train").utterances
-    assert utterance.emotion == "happy"
-
-
-def test_an_utterance_without_words_is_left_out_and_counted(home: Path, caplog: pytest.LogCaptureFixture):
-    rows = ["id,file,text,emotion,split", "1,0.wav,so sad,sad,train", "2,1.wav,,angry,train"]
-    (home / "clips" / "manifest.csv").write_text("\n".join(rows))
-    assert len(load_split(recipe(home, {"folder": "clips"}), home, "train").utterances) == 1
-    assert "table:clips, train: 1 left out, which have no transcript" in caplog.text
-    voices = recipe(home, {"folder": "clips"}, modality="audio")
-    assert len(load_split(voices, home, "train").utterances) == 2
-
-
-def test_a_split_that_a_corpus_does_not_have_is_named(home: Path):
-    chosen = recipe(home, {"folder": "one", "validation": ["develop"]}, {"folder": "two"})
-    with pytest.raises(RecipeError, match=r"table\.validation: found 'develop'; expected .*dev, train"):
-        load_split(chosen, home, "validation")
-    empty = recipe(home, {"folder": "one", "validation": []})
-    with pytest.raises(TrainingError, match="no labelled utterance with text in validation"):
-        load_split(empty, home, "validation")
+from emojudge.training.run import train  # noqa: E402
+from tests.training.recipes import recipe  # noqa: E402
 
 
 def test_a_text_run_from_end_to_end(home: Path):
@@ -160,32 +35,6 @@ def test_how_processes_share_the_model_may_change_in_a_run(home: Path):
     assert train(other, home, home / "run", home).metrics == trained.metrics
     straight = train(other, home, home / "straight", home)
     assert straight.metrics == trained.metrics
-
-
-def test_corpus_normalisation_is_the_training_splits(home: Path):
-    chosen = recipe(home, {"folder": "clips"}, modality="audio", normalisation="corpus")
-    trained = train(chosen, home, home / "run", home)
-    every = np.concatenate([soundfile.read(home / "clips" / f"{n}.wav")[0] for n in range(3)])
-    assert float(trained.model.mean) == pytest.approx(every.mean(), abs=1e-6)
-    assert float(trained.model.deviation) == pytest.approx(every.std(), abs=1e-6)
-    model, make = model_and_data(chosen, home)
-    make(load_split(chosen, home, "validation"), False)
-    assert (float(model.mean), float(model.deviation)) == (0, 1)  # validation sets nothing
-
-
-@pytest.mark.parametrize("content", [None, "{}", "not json"])
-def test_a_folder_without_a_tokenizer(home: Path, content: str | None):
-    (home / "words" / "tokenizer.json").unlink()
-    if content is not None:
-        (home / "words" / "tokenizer.json").write_text(content)
-    with pytest.raises(RecipeError, match=r"no tokenizer.*expected a tokenizer\.json"):
-        model_and_data(recipe(home, {"folder": "one"}), home)
-
-
-def test_weights_that_are_not_there(home: Path):
-    chosen = recipe(home, {"folder": "one"})
-    with pytest.raises(RecipeError, match=r"backbone\.weights: found '.*elsewhere/words'"):
-        model_and_data(chosen, home / "elsewhere")
 
 
 @pytest.mark.parametrize("tasks", [["attributes"], ["emotion", "attributes"]])

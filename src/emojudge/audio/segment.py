@@ -33,6 +33,10 @@ class Span:
     speaker: str | None = None
     text: str | None = None  # the turn's words, where they were given
 
+    def id_in(self, recording: str) -> str:
+        """The segment's id: the part of the recording as W3C's Media Fragments name it."""
+        return f"{recording}#t={self.start:.3f},{self.end:.3f}"
+
 
 Piece = tuple[Span, Samples]
 

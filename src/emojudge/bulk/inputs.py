@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from emojudge.audio.suffixes import AUDIO_SUFFIXES
 from emojudge.bulk.storage import Storage
-from emojudge.corpora.table import SUFFIXES, read_cells
+from emojudge.corpora.table import read_cells
+from emojudge.corpora.tabular import SUFFIXES
 from emojudge.errors import CorpusError, EmojudgeError
 from emojudge.records import Record
 

@@ -7,7 +7,7 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +17,15 @@ from emojudge.corpora.splits import position
 from emojudge.emotions import Emotion
 from emojudge.errors import AudioError
 from emojudge.evaluation.predictions import Predictions, Row
-from emojudge.judge.asking import Spending
 from emojudge.judge.bins import bins_of
+from emojudge.judge.costs import Spending
 from emojudge.judge.evidence import evidence_of
 from emojudge.judge.judging import Judge
 from emojudge.judge.ledger import Ledger
 from emojudge.judge.prompt import Example
 from emojudge.judge.providers import load_provider
 from emojudge.judge.settings import Settings
+from emojudge.progress import Progress
 from emojudge.records import Evidence, Verdict
 
 PAPER = Settings(prompt="paper")  # with its threshold of 0.8 and its temperature of 0.3, which are defaults
@@ -32,7 +33,6 @@ _VERDICT = ("emotion", "status", "proposed", "confidence", "reason")
 COLUMNS = ("id", "emotion", *(f"verdict_{name}" for name in _VERDICT), "error")
 SEED = 0
 Table = list[dict[str, str]]  # rows with COLUMNS
-Progress = Callable[[int, int, str], None]  # as in `training.data`
 
 
 @dataclass(frozen=True)

@@ -30,12 +30,15 @@ from emojudge.errors import ChallengeError, EmojudgeError
 from emojudge.evaluation.significance import Difference, Interval
 from emojudge.files import whole, write_whole
 from emojudge.models.published import load_published
+from emojudge.progress import Progress, untold
 from emojudge.recipe import Recipe, Task
 from emojudge.records import Modality, Utterance
-from emojudge.training.data import AudioData, Data, Progress
+from emojudge.training.data import AudioData, Data
 from emojudge.training.heldout import Run
+from emojudge.training.model import MakeData, weights_at
 from emojudge.training.outputs import outputs
-from emojudge.training.run import MakeData, Split, train, weights_at
+from emojudge.training.run import train
+from emojudge.training.split import Split
 from emojudge.training.steps import output_count
 
 Scale = Literal["tiny", "full"]
@@ -77,7 +80,7 @@ class Reproduction:
         folder: Path,
         scale: Scale = "full",
         weights: Path | None = None,
-        progress: Progress = lambda done, steps, text: None,
+        progress: Progress = untold,
         judge: Options | None = None,
     ) -> None:
         self.folder, self.scale, self._progress = folder, scale, progress

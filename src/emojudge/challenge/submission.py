@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from emojudge.corpora.reading import read_rows, read_text, some
-from emojudge.corpora.table import SUFFIXES, table_rows
+from emojudge.corpora.tabular import SUFFIXES, table_rows
 from emojudge.emotions import ATTRIBUTES, LETTERS, SCALE_MAX, SCALE_MIN, Attribute, parse_emotion
 from emojudge.errors import ChallengeError, CorpusError
 from emojudge.files import write_whole

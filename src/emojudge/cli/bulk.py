@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emojudge.cli.choices import Language
+from emojudge.cli.choices import Asr, Language
 
 if TYPE_CHECKING:
     from emojudge.bulk.plan import Settings
@@ -29,13 +29,7 @@ def bulk(
             metavar="DIR", help="Models to use instead of the embedded ones, where workers find them."
         ),
     ] = None,
-    asr: Annotated[
-        str,
-        typer.Option(
-            metavar="none|auto|moonshine|faster-whisper:FOLDER",
-            help="Who writes down recordings that have no transcript.",
-        ),
-    ] = "none",
+    asr: Asr = "none",
     language: Language = None,
     engine: Annotated[
         str,

@@ -14,6 +14,18 @@ BundleFolder = Annotated[
 Language = Annotated[
     str | None, typer.Option("--language", metavar="CODE", help="Language of the speech, such as en.")
 ]
+Asr = Annotated[
+    str,
+    typer.Option(
+        "--asr",
+        metavar="auto|none|moonshine|faster-whisper:FOLDER",
+        help="Who writes down recordings that have no transcript.",
+    ),
+]
+Threads = Annotated[
+    int,
+    typer.Option("--threads", metavar="N", min=0, max=1024, help="Threads of the models; 0: one per core."),
+]
 Engine = Annotated[
     str | None,
     typer.Option(

@@ -3,15 +3,15 @@
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from emojudge.cli.choices import Tabular
-from emojudge.cli.messages import count, printable, say
+from emojudge.cli.messages import count, printable, say, warnings_said
+from emojudge.cli.progress import shown
 
 if TYPE_CHECKING:
     from emojudge.corpora.findings import Finding
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from emojudge.records import Utterance
 
 EXAMPLES = 3  # of what a finding is about, in a table; JSON and CSV have all
-LOG_EVERY = 20_000  # recordings, where there is no terminal for a bar
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -59,7 +58,7 @@ def check(
     """
     from emojudge.corpora.check import check as look
 
-    with warnings_said(), _shown() as progress:
+    with warnings_said(), shown("check") as progress:
         findings = look(corpus, folder, deep=deep, progress=progress, **_options(columns))
     _print_findings(findings, _chosen(layout))
     faults = [finding for finding in findings if finding.level == "fault"]
@@ -169,31 +168,6 @@ def _options(columns: list[str] | None) -> dict[str, dict[str, str]]:
     return {"columns": dict(column.split("=", 1) for column in columns)}
 
 
-@contextmanager
-def warnings_said() -> Iterator[None]:
-    """What readers warn of becomes lines on stderr, as all else that is said."""
-    import logging
-
-    handler = logging.StreamHandler(_Said())
-    logger = logging.getLogger("emojudge.corpora")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-
-
-class _Said:
-    """A stream for warnings, whose lines are said."""
-
-    def write(self, text: str) -> None:
-        if text.strip():
-            say(text)
-
-    def flush(self) -> None:
-        pass
-
-
 def _chosen(layout: Tabular | None) -> Tabular:
     return layout or (Tabular.TABLE if sys.stdout.isatty() else Tabular.JSON)
 
@@ -253,22 +227,3 @@ def _print_counts(counts: "dict[str, SplitCounts]") -> None:
             ]
         table.add_row(Text(printable(row)), *cells, end_section=row == "neutral")
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False).print(table)
-
-
-@contextmanager
-def _shown() -> Iterator[Callable[[int, int], None]]:
-    """Shows how many recordings were looked at, on stderr: as a bar on a terminal, elsewhere line by line."""
-    if not sys.stderr.isatty():
-
-        def log(done: int, total: int) -> None:
-            if done % LOG_EVERY == 0:
-                say(f"looked at {done} of {count(total, 'recording')}")
-
-        yield log
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("recordings", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

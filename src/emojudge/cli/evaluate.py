@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emojudge.cli.choices import Report
-from emojudge.cli.corpus import warnings_said
 from emojudge.cli.judge import mapping
-from emojudge.cli.messages import say
+from emojudge.cli.messages import say, warnings_said
 from emojudge.cli.verbs import RunByDefault
 
 if TYPE_CHECKING:

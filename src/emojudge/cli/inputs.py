@@ -12,6 +12,7 @@ from emojudge.audio.suffixes import AUDIO_SUFFIXES
 from emojudge.audio.transcripts import Transcripts, read_transcript
 from emojudge.cli.messages import count, utf8
 from emojudge.corpora import table
+from emojudge.corpora.tabular import SUFFIXES
 from emojudge.errors import AudioError, CorpusError, EmojudgeError, TranscriptError
 from emojudge.records import Failure, Transcript, Utterance
 
@@ -147,7 +148,7 @@ def check_output(output: Path, sources: Iterable[str | Path]) -> None:
 
 
 def _finder(inputs: Inputs, path: Path) -> Callable[[Path], Transcript | None]:
-    if len(inputs.recordings) == 1 and path.suffix.lower() not in table.SUFFIXES and not path.is_dir():
+    if len(inputs.recordings) == 1 and path.suffix.lower() not in SUFFIXES and not path.is_dir():
         transcript = read_transcript(path)  # whatever its name: there is no other that it could be of
         return lambda audio: transcript
     return Transcripts.load(path).find
@@ -168,7 +169,7 @@ def _add(inputs: Inputs, name: str, spool: Path) -> None:
 
 
 def _add_file(inputs: Inputs, path: Path) -> None:
-    if path.suffix.lower() not in table.SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         inputs.add_recording(path, str(path))
         return
     items = table.read(path)

@@ -12,6 +12,7 @@ import typer
 from emojudge.cli import judge_options as o
 from emojudge.cli.choices import Format, Summary
 from emojudge.cli.judge_rows import WRITERS, check_scores, compare, evidence_of_rows
+from emojudge.cli.judged import plan_lines, summary
 from emojudge.cli.messages import count, say
 from emojudge.cli.progress import bar
 from emojudge.cli.verbs import RunByDefault
@@ -103,7 +104,7 @@ def run(
     evidence = evidence_of_rows(rows, not no_audio)
     if dry_run:
         known = (told for row in rows if (told := evidence(row)) is not None)
-        for line in o.plan_lines(asking.plan(known), asking):
+        for line in plan_lines(asking.plan(known), asking):
             typer.echo(line)
         return
     seen: list[tuple[str, Verdict]] = []
@@ -122,7 +123,7 @@ def run(
                 yield row, verdict
 
         WRITERS[chosen](noted(), file)
-    say(o.summary(counts, asking))
+    say(summary(counts, asking))
     if labels is not None:
         compare(seen, labels)
     if failed := counts["without a prediction"]:
@@ -219,7 +220,7 @@ def tune(
     judges = make_judges(asked, judge, prompt, confidence, task)
     if dry_run:
         for asking in judges:
-            for line in o.plan_lines(asking.plan(item.evidence for item in items), asking):
+            for line in plan_lines(asking.plan(item.evidence for item in items), asking):
                 typer.echo(line)
         return
     with bar("asking", len(items) * len(judges), sys.stderr.isatty()) as advance:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from emojudge.cli import judge_options as o
 from emojudge.cli.choices import Format
+from emojudge.cli.judged import Evidences
 from emojudge.cli.messages import printable, say
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def evidence_of_rows(rows: "Iterable[Row]", audio: bool) -> "Callable[[Row], Evi
     from emojudge.judge.evidence import gather_evidence
     from emojudge.records import Evidence
 
-    evidences = o.Evidences(Bundle.open() if audio else None)
+    evidences = Evidences(Bundle.open() if audio else None)
     found: dict[str, Evidence] = {}
     if isinstance(rows, list):
         pairs = [(row.prediction, row.utterance) for row in rows if row.prediction and row.utterance]

@@ -1,6 +1,9 @@
 """What people read on stderr and in tables: text from outside made harmless, one line a message."""
 
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def utf8(text: str) -> str:
@@ -38,3 +41,19 @@ def count(number: int, noun: str) -> str:
     ('1 recording', '2 recordings')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+@contextmanager
+def warnings_said() -> Iterator[None]:
+    """What readers of corpora warn of becomes lines on stderr, as all else that is said."""
+    handler, logger = _Said(), logging.getLogger("emojudge.corpora")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Said(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())

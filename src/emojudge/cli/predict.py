@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emojudge.cli import judge_options as o
-from emojudge.cli.choices import BundleFolder, Engine, Format, Group, Language
+from emojudge.cli.choices import Asr, BundleFolder, Engine, Format, Group, Language, Threads
 from emojudge.cli.messages import count, say, utf8
 
 if TYPE_CHECKING:
@@ -37,13 +37,7 @@ def predict(
     text: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Judge a text that has no recording.")
     ] = None,
-    asr: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|none|moonshine|faster-whisper:FOLDER",
-            help="Who writes down recordings that have no transcript.",
-        ),
-    ] = "auto",
+    asr: Asr = "auto",
     language: Language = None,
     bundle: BundleFolder = None,
     adapt: Annotated[
@@ -57,9 +51,7 @@ def predict(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write a .json, .jsonl, .csv or .txt file."),
     ] = None,
-    threads: Annotated[
-        int, typer.Option(metavar="N", min=0, max=1024, help="Threads of the models; 0: one per core.")
-    ] = 0,
+    threads: Threads = 0,
     engine: Engine = None,
     server: Annotated[
         str | None,
@@ -83,6 +75,7 @@ def predict(
     import tempfile
 
     from emojudge.cli.inputs import check_output
+    from emojudge.cli.judged import judged
     from emojudge.cli.judging import Judging, check_server_options, check_speakers, load_recognizer
     from emojudge.cli.output import choose_format, opened, write
     from emojudge.client import Client
@@ -114,7 +107,7 @@ def predict(
         )
         if asked != o.Asked(None):
             own = recognizer.bundle if isinstance(recognizer, Recognizer) else None
-            results = o.judged(results, o.make_judge(asked, own), gathered.utterances, own)
+            results = judged(results, o.make_judge(asked, own), gathered.utterances, own)
         try:
             with opened(output, chosen) as file:
                 write(results, file, chosen)

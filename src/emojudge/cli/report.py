@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from emojudge.cli import judge_options as o
-from emojudge.cli.choices import BundleFolder, Engine, Language, Layout
+from emojudge.cli.choices import Asr, BundleFolder, Engine, Language, Layout, Threads
 from emojudge.cli.messages import count, say
 
 
@@ -54,21 +54,13 @@ def report(
             help="What is said, with times: SRT, VTT, Whisper JSON, or a folder of such; cut at pauses.",
         ),
     ] = None,
-    asr: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|none|moonshine|faster-whisper:FOLDER",
-            help="Who writes down what is not given.",
-        ),
-    ] = "auto",
+    asr: Asr = "auto",
     language: Language = None,
     bundle: BundleFolder = None,
     audio: Annotated[
         bool, typer.Option("--audio/--no-audio", help="Put the recording into the page, to listen to.")
     ] = True,
-    threads: Annotated[
-        int, typer.Option(metavar="N", min=0, max=1024, help="Threads of the models; 0: one per core.")
-    ] = 0,
+    threads: Threads = 0,
     engine: Engine = None,
     judge: o.Name = None,
     judge_settings: o.SettingsFile = None,

@@ -2,7 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from emojudge.audio.decode import SAMPLE_RATE, Samples
 from emojudge.cli.choices import Format, Layout
 from emojudge.cli.inputs import Inputs
-from emojudge.cli.judge_options import summary
+from emojudge.cli.judged import summary
 from emojudge.cli.messages import count, say, utf8
 from emojudge.cli.output import opened
 from emojudge.cli.progress import bar
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from emojudge.judge.judging import Judge
     from emojudge.page.sound import Sound
     from emojudge.recognizer import Recognizer
-    from emojudge.timeline import Result
+    from emojudge.timeline import Predictor, Result
 
 Find = Callable[[Path], Transcript | None]
 
@@ -97,6 +98,7 @@ class Models:
 
     recognizer: "Recognizer"
     diariser: "Diariser | None"
+    language: str | None = None
 
 
 def load_models(
@@ -128,7 +130,7 @@ def load_models(
             "no transcriber was found that works offline: the voice alone will be judged "
             "('emojudge doctor' says what would add one)"
         )
-    return Models(recognizer, diariser)
+    return Models(recognizer, diariser, language)
 
 
 @dataclass
@@ -172,10 +174,11 @@ class Reporting:
             with (
                 bar(utf8(path.name), _seconds(path), self.shown) as advance,
                 opened(target, Format.JSON) as file,
+                self._remembering(target) as predictor,
                 Sound(keep=self.audio) as sound,
             ):
                 timeline = gather(
-                    self.models.recognizer,
+                    predictor,
                     path,
                     id=utterance.id,
                     turns=turns,
@@ -189,6 +192,20 @@ class Reporting:
             return [Failure(id=utterance.id, error=str(error))]
         self.verdicts.update(p.prediction.verdict.status for p in timeline.passages if p.prediction.verdict)
         return timeline.failures
+
+    @contextmanager
+    def _remembering(self, target: Path | None) -> "Iterator[Predictor]":
+        """The recogniser; beside a file, one that goes on with what a run that was killed had predicted."""
+        from emojudge.remembered import Remembered
+
+        if target is None:
+            yield self.models.recognizer
+            return
+        beside = target.with_name(target.name + ".heard")
+        with Remembered(self.models.recognizer, beside, self.models.language or "") as remembered:
+            if len(remembered):
+                say(f"{target}: goes on with {count(len(remembered), 'prediction')} of a run before")
+            yield remembered
 
     def _writes(self, file: TextIO) -> "Callable[[Result], None] | None":
         """What writes results as they come, where the layout has one a line."""

@@ -11,6 +11,7 @@ import typer
 from emojudge.cli import judge_options as o
 from emojudge.cli.choices import Summary, WeightsFolder
 from emojudge.cli.messages import printable, say
+from emojudge.cli.progress import shown
 
 if TYPE_CHECKING:
     from emojudge.challenge.reproduce import Result
@@ -75,7 +76,6 @@ def reproduce(
     """
     from emojudge.challenge.systems import select
     from emojudge.cli.extras import needing
-    from emojudge.cli.train import shown
     from emojudge.training.memory import keep_freed_memory
 
     chosen = select(rows)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from emojudge.cli import judge_options as o
-from emojudge.cli.choices import BundleFolder, Engine, Language
+from emojudge.cli.choices import Asr, BundleFolder, Engine, Language
 
 
 def serve(
@@ -16,13 +16,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any that is free.")] = 8765,
     bundle: BundleFolder = None,
-    asr: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|none|moonshine|faster-whisper:FOLDER",
-            help="Who writes down recordings that have no transcript.",
-        ),
-    ] = "auto",
+    asr: Asr = "auto",
     language: Language = None,
     engine: Engine = None,
     judge: o.Name = None,

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from emojudge.cli.choices import Report
-from emojudge.cli.corpus import warnings_said
-from emojudge.cli.messages import say
+from emojudge.cli.messages import say, warnings_said
+from emojudge.cli.progress import shown
 
 
 def stress(
@@ -73,15 +73,16 @@ def stress(
             named.append(Corpus(label, load_corpus(name, Path(folder))))
     opened = Bundle.open(bundle)
     recognizer = Recognizer(opened, threads=threads)
-    found = run(
-        recognizer.predict,
-        opened.manifest.name,
-        named,
-        Settings(recordings, changed, seed),
-        keep=keep,
-        key=file_hash(opened.folder / MANIFEST),
-        progress=_Progress(),
-    ).as_dict()
+    with shown("stress") as progress:
+        found = run(
+            recognizer.predict,
+            opened.manifest.name,
+            named,
+            Settings(recordings, changed, seed),
+            keep=keep,
+            key=file_hash(opened.folder / MANIFEST),
+            progress=progress,
+        ).as_dict()
     write_tables(
         stress_tables(found),
         [],
@@ -98,17 +99,3 @@ def stress(
         section = card_section(found, opened.manifest.trained_on)
         write_whole(readme, with_section(before, section))
         say(f"wrote the result into {readme}")
-
-
-class _Progress:
-    """A line on stderr for everything that is heard, counting on a terminal."""
-
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if self._shown:
-            sys.stderr.write(f"\r\x1b[K{what}: {done} of {total}" + ("\n" if done == total else ""))
-            sys.stderr.flush()
-        elif done == total:
-            say(f"heard {what}")

@@ -5,8 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +13,11 @@ import typer
 
 from emojudge.cli.choices import DataFolder, Summary, WeightsFolder
 from emojudge.cli.messages import say
+from emojudge.cli.progress import shown
+from emojudge.progress import Progress, untold
 
 if TYPE_CHECKING:
     from emojudge.recipe import Recipe
-
-LOG_SECONDS = 60.0  # between two lines of progress where there is no terminal for a bar
 
 
 def train(
@@ -78,7 +77,7 @@ def train(
         return
     started = time.monotonic()
     try:
-        with shown(settings.name) if first else nullcontext(_unheard) as progress:
+        with shown(settings.name) if first else nullcontext(untold) as progress:
             metrics = _train(settings, data, output, weights, progress, cache, start_from)
     except KeyboardInterrupt:
         say(f"interrupted; the same command goes on from the last checkpoint in {output}")
@@ -87,10 +86,6 @@ def train(
         took = time.monotonic() - started
         say(f"trained {settings.name} in {took:.0f} s; the best parameters are in {output}")
         _print(metrics, layout)
-
-
-def _unheard(done: int, steps: int, text: str) -> None:
-    """Progress of a process that is not the first."""
 
 
 def _print(figures: dict[str, float], layout: Summary | None) -> None:
@@ -117,7 +112,7 @@ def _train(
     data: Path,
     output: Path,
     weights: Path | None,
-    progress: Callable[[int, int, str], None],
+    progress: Progress,
     cache: Path | None,
     start_from: Path | None,
 ) -> dict[str, float]:
@@ -126,26 +121,3 @@ def _train(
     with needing("train", "emojudge train"):
         from emojudge.training import run
     return run.train(recipe, data, output, weights, progress, cache, start_from).metrics
-
-
-@contextmanager
-def shown(name: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Shows progress on stderr: as a bar on a terminal, elsewhere as a line from time to time."""
-    if not sys.stderr.isatty():
-        last = -LOG_SECONDS
-
-        def log(done: int, steps: int, text: str) -> None:
-            nonlocal last
-            if time.monotonic() - last >= LOG_SECONDS or done == steps:
-                last = time.monotonic()
-                say(f"{name}: step {done} of {steps}, {text}")
-
-        yield log
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.description}"), console=Console(stderr=True)) as bar:
-        task = bar.add_task("reading the corpora", total=None)
-        yield lambda done, steps, text: bar.update(task, completed=done, total=steps, description=text)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,10 @@ from emojudge.corpora import find_reader, load_corpus, table
 from emojudge.corpora.findings import Finding, Findings, several
 from emojudge.corpora.msp_check import check_msp_podcast
 from emojudge.errors import AudioError, CorpusError, MissingExtraError
+from emojudge.progress import Progress, untold
 from emojudge.records import Utterance
 
 THREADS = 8  # looking at headers waits for the disk, on a network's most of all
-
-Progress = Callable[[int, int], None]  # recordings done, of how many
 
 _SHARED_SPEAKERS = frozenset({"meld"})  # the same characters in all splits, as published
 
@@ -28,7 +27,7 @@ def check(
     folder: Path,
     *,
     deep: bool = False,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = untold,
     **options: Any,
 ) -> list[Finding]:
     """Look through a copy of a corpus; faults first, then notes. Nothing is changed.
@@ -110,7 +109,7 @@ def _check_recordings(
             recordings, pool.map(_deep if deep else _shallow, recordings.values()), strict=True
         ):
             heard[name] = result
-            progress(len(heard), len(recordings))
+            progress(len(heard), len(recordings), "recordings")
     rates = Counter(result.rate for result in heard.values() if result.rate)
     expected = rate or next((value for value, _ in rates.most_common(1)), None)
     first: dict[bytes, str] = {}

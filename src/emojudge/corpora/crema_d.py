@@ -12,7 +12,7 @@ from emojudge.records import Transcript, Utterance
 
 LAYOUT = "CREMA-D's AudioWAV/1001_IEO_ANG_HI.wav: actor, sentence, emotion, level"
 
-_NAME = re.compile(r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>[A-Z]{3})_(?:LO|MD|HI|XX?)")
+_NAME = re.compile(r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>[A-Z]{3})_(?P<level>LO|MD|HI|XX?)")
 _EMOTIONS: dict[str, Emotion] = {
     "ANG": "angry",
     "DIS": "disgust",
@@ -35,6 +35,7 @@ _SENTENCES = {
     "TSI": "The surface is slick.",
     "WSI": "We'll stop in a couple of minutes.",
 }
+_LEVELS = {"LO": "low", "MD": "medium", "HI": "high"}  # XX: not asked for
 _GENDERS: dict[str, Literal["female", "male"]] = {"Female": "female", "Male": "male"}
 _VOTES = "ADFHNS"  # columns of the crowd's counts
 _VOICE_ONLY = "1"  # first digit of a row's number: 1 the voice, 2 the face, 3 both
@@ -51,7 +52,8 @@ def load(folder: Path) -> list[Utterance]:
 
     Layout: `AudioWAV/AAAA_SSS_EEE_LL.wav` (else `AudioMP3`) with actor, sentence, emotion and level;
     `processedResults/tabulatedVotes.csv` with the crowd's votes; `VideoDemographics.csv` with the actors'
-    sex. A copy without the tables is read without votes and sexes. The transcript is the sentence that the
+    sex. A copy without the tables is read without votes and sexes. `intensity` is the level, where one was
+    asked for: low, medium, high. The transcript is the sentence that the
     code stands for.
 
     Labels: `emotion` is what the actor was asked for: anger, disgust, fear, happy, neutral, sad. `votes` is
@@ -82,6 +84,7 @@ def load(folder: Path) -> list[Utterance]:
             split=_split(match["actor"]),
             emotion=_EMOTIONS[match["emotion"]] if sounds else None,
             label=None if sounds else "silent",
+            intensity=_LEVELS.get(match["level"]),
             votes=votes.get(path.stem) if sounds else None,
         )
 

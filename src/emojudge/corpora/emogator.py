@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from emojudge.corpora.reading import read_audio
+from emojudge.corpora.reading import finer, read_audio
 from emojudge.emotions import Emotion
 from emojudge.records import Utterance
 
@@ -55,8 +55,9 @@ def load(folder: Path) -> list[Utterance]:
 
     Labels: Anger, Contempt, Disgust, Fear, Neutral and Sadness are ours; both kinds of Surprise are surprise;
     Amusement, Ecstasy and Elation, the outright joyful ones, are happy. The other 19 categories name finer
-    states (awe, guilt, pain, relief ...) without a place in the eight and have no emotion. No official split:
-    split by contributor, for the bursts of one are alike.
+    states (awe, guilt, pain, relief ...) without a place in the eight and have no emotion. `label` has the
+    category wherever it says more than the emotion. No official split: split by contributor, for the bursts
+    of one are alike.
 
     Raises:
         CorpusError: see `emojudge.corpora.reading.read_audio`.
@@ -74,5 +75,5 @@ def _utterance(path: Path) -> Utterance | None:
         audio=path,
         speaker=f"emogator:{match['contributor']}",
         emotion=emotion,
-        label=category.lower() if emotion is None else None,
+        label=finer(category.lower()),
     )

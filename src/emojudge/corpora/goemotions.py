@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from emojudge.corpora.reading import find_file, read_fields, read_text, target
+from emojudge.corpora.reading import find_file, finer, read_fields, read_text, target
 from emojudge.emotions import Emotion
 from emojudge.errors import CorpusError
 from emojudge.records import Transcript, Utterance
@@ -40,7 +40,8 @@ def load(folder: Path) -> list[Utterance]:
     the release: `[NAME]`.
 
     Labels: the release's mapping to Ekman's six, and neutral, so that all have a place in the eight (none is
-    contempt). The distinct emotions of a comment share its `votes`; `emotion` is set where one remains.
+    contempt). The distinct emotions of a comment share its `votes`; `emotion` is set where one remains, and
+    `label` is the comment's own where there is a single one that says more, such as admiration.
 
     Raises:
         CorpusError: a file is missing, or a line or label is not as the release has it.
@@ -53,8 +54,8 @@ def load(folder: Path) -> list[Utterance]:
     ]
 
 
-def _labels(path: Path) -> dict[str, Emotion]:
-    """Our emotion for each label number, as the number is written."""
+def _labels(path: Path) -> dict[str, str]:
+    """The label of each number, as the number is written."""
     names = read_text(path).split()
     unknown = [name for name in names if name not in _EMOTIONS]
     if unknown or not names:
@@ -63,10 +64,10 @@ def _labels(path: Path) -> dict[str, Emotion]:
             found=f"the labels {unknown}",
             expected="the 28 of GoEmotions, or the 7 of its Ekman version",
         )
-    return {str(number): _EMOTIONS[name] for number, name in enumerate(names)}
+    return {str(number): name for number, name in enumerate(names)}
 
 
-def _read(path: Path, split: str, labels: dict[str, Emotion]) -> list[Utterance]:
+def _read(path: Path, split: str, labels: dict[str, str]) -> list[Utterance]:
     utterances = []
     for line, fields in read_fields(path):
         numbers = fields[1].split(",") if len(fields) == 3 else []
@@ -76,7 +77,7 @@ def _read(path: Path, split: str, labels: dict[str, Emotion]) -> list[Utterance]
                 found=repr("\t".join(fields)[-60:]),
                 expected=f"text, label numbers below {len(labels)} and comment id, with tabs between",
             )
-        emotion, votes = target(labels[number] for number in numbers)
+        emotion, votes = target(_EMOTIONS[labels[number]] for number in numbers)
         utterances.append(
             Utterance(
                 id=f"goemotions:{fields[2]}",
@@ -84,6 +85,7 @@ def _read(path: Path, split: str, labels: dict[str, Emotion]) -> list[Utterance]
                 language="en",
                 split=split,
                 emotion=emotion,
+                label=finer(labels[numbers[0]]) if len(numbers) == 1 else None,
                 votes=votes,
             )
         )

@@ -14,7 +14,7 @@ from emojudge.records import Attributes, Transcript, Utterance
 LAYOUT = "IEMOCAP's Session1/dialog/EmoEvaluation/Ses01F_impro01.txt, for sessions 1 to 5"
 
 _TURN = re.compile(
-    r"\[(?P<start>[\d.]+) - (?P<end>[\d.]+)\]\t(?P<id>Ses(?P<session>0[1-5])[FM]_\w+_(?P<sex>[FM])\d+)"
+    r"\[(?P<start>\d+\.?\d*) - \d+\.?\d*\]\t(?P<id>Ses(?P<session>0[1-5])[FM]_\w+_(?P<sex>[FM])\d+)"
     r"\t(?P<code>[a-z]{3})\t\[(?P<ratings>[^]]*)\]"
 )
 _RATER = re.compile(r"C-E\d+:\s*(?P<labels>[^(]*)")  # C-F and C-M are the actors' own opinions
@@ -45,7 +45,8 @@ def load(folder: Path) -> list[Utterance]:
     of the University of Southern California.
 
     Layout: `SessionN/dialog/EmoEvaluation/*.txt`, `SessionN/dialog/transcriptions/*.txt` and
-    `SessionN/sentences/wav/DIALOGUE/TURN.wav`; a copy of some sessions, or without audio, is read as well.
+    `SessionN/sentences/wav/DIALOGUE/TURN.wav`; a copy of some sessions, or without audio, is read as well. A
+    turn's `recording` is its dialogue, its `position` the second in which it begins.
 
     Labels: the code of each turn. `exc` is happy, as most work on this corpus takes it, and its `label` says
     "excited"; `fru`, `oth` and `xxx` have no emotion: "frustrated", "other", "no agreement". `votes` is the
@@ -119,6 +120,8 @@ def _utterance(
         votes=votes,
         other_votes=others,
         attributes=_attributes(str(path), match["ratings"]),
+        recording=f"iemocap:{path.stem}",
+        position=float(match["start"]),
     )
 
 

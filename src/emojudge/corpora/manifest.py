@@ -51,10 +51,13 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, object]:
         "language": utterance.language,
         "split": utterance.split,
         "label": utterance.label,
+        "intensity": utterance.intensity,
         **{f"vote_{emotion}": share for emotion, share in (utterance.votes or {}).items()},
         "other_votes": utterance.other_votes,
         **({} if ticked is None else {f"secondary_{tag}": ticked.get(tag, 0.0) for tag in SECONDARY}),
         "words_per_second": utterance.words_per_second,
+        "recording": utterance.recording,
+        "position": utterance.position,
     }
 
 

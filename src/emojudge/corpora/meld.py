@@ -43,6 +43,8 @@ def load(folder: Path) -> list[Utterance]:
     without clips is read for its words; single clips that are missing, as two of the release are, leave a
     line without audio.
 
+    A line's `recording` is its dialogue, its `position` the number of the turn in it.
+
     Labels: anger, disgust, fear, joy, neutral, sadness, surprise. No contempt. The same characters speak in
     all three splits.
 
@@ -67,6 +69,10 @@ def _read(folder: Path, split: str, clips: dict[tuple[str, str], Path]) -> list[
             raise CorpusError(where, found=f"columns {list(row)}", expected=f"columns {list(COLUMNS)}")
         if row["Emotion"] not in _EMOTIONS:
             raise CorpusError(where, found=f"Emotion {row['Emotion']!r}", expected=", ".join(_EMOTIONS))
+        if not row["Utterance_ID"].isdecimal():
+            raise CorpusError(
+                where, found=f"Utterance_ID {row['Utterance_ID']!r}", expected="a turn's number"
+            )
         turn = f"dia{row['Dialogue_ID']}_utt{row['Utterance_ID']}"
         utterances.append(
             Utterance(
@@ -77,6 +83,8 @@ def _read(folder: Path, split: str, clips: dict[tuple[str, str], Path]) -> list[
                 language="en",
                 split=split,
                 emotion=_EMOTIONS[row["Emotion"]],
+                recording=f"meld:{split}:dia{row['Dialogue_ID']}",
+                position=float(row["Utterance_ID"]),
             )
         )
     return utterances

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
-from emojudge.emotions import EMOTIONS, SCALE_MAX, SCALE_MIN, Emotion
+from emojudge.emotions import EMOTIONS, SCALE_MAX, SCALE_MIN, Emotion, parse_emotion
 from emojudge.errors import CorpusError
 from emojudge.records import Utterance
 
@@ -164,6 +164,15 @@ def read_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[int, dict[str,
         raise CorpusError(
             f"{path}:{reader.line_num}", found=str(error), expected="a well-formed table"
         ) from error
+
+
+def finer(label: str) -> str | None:
+    """A corpus's own label, where it is more than another word for one of the eight emotions.
+
+    >>> finer("elation"), finer("joy")
+    ('elation', None)
+    """
+    return None if parse_emotion(label) else label
 
 
 def rescaled(where: str, column: str, text: str, low: float, high: float) -> float:

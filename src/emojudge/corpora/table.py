@@ -1,19 +1,18 @@
 """Any table as a corpus: CSV, TSV, JSONL or Parquet with one utterance a row."""
 
-import json
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ValidationError
 
-from emojudge.corpora.reading import read_rows, read_text, some
+from emojudge.corpora.reading import some
+from emojudge.corpora.tabular import SUFFIXES, check_mapping, columns_by_name, table_rows
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, SECONDARY, Emotion, parse_emotion
-from emojudge.errors import CorpusError, MissingExtraError
+from emojudge.errors import CorpusError
 from emojudge.records import Attributes, Transcript, Utterance
 
 COLUMNS: dict[str, tuple[str, ...]] = {  # ours: the names looked for, whatever their case, first found first
@@ -29,6 +28,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {  # ours: the names looked for, whatever 
     "language": ("language",),
     "split": ("split",),
     "label": ("label",),
+    "intensity": ("intensity",),
     **{f"vote_{emotion}": (f"vote_{emotion}",) for emotion in EMOTIONS},
     "other_votes": ("other_votes",),
     **{f"secondary_{tag}": (f"secondary_{tag}",) for tag in SECONDARY},
@@ -36,8 +36,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {  # ours: the names looked for, whatever 
     "recording": ("recording", "dialogue", "dialogue_id"),
     "position": ("position", "turn", "utterance_id"),
 }
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-_GENDERS: dict[str, Literal["female", "male"] | None] = {
+GENDERS: dict[str, Literal["female", "male"] | None] = {
     **dict.fromkeys(("f", "female", "woman"), "female"),
     **dict.fromkeys(("m", "male", "man"), "male"),
     **dict.fromkeys(("", "other", "unknown", "x"), None),
@@ -59,8 +58,8 @@ def load(path: Path, columns: Mapping[str, str] | None = None) -> list[Utterance
 
     Raters' votes stand in vote_angry, vote_sad and so on, as numbers or shares of votes, with the share of
     those who named none of the eight in other_votes; the share of raters who ticked another emotion too in
-    secondary_amused, secondary_frustrated and so on; label and words_per_second are as in `Utterance`.
-    `manifest.write` writes all of them.
+    secondary_amused, secondary_frustrated and so on; label, intensity and words_per_second are as in
+    `Utterance`. `manifest.write` writes all of them.
 
     Args:
         path: a `.csv`, `.tsv` or `.jsonl` file, UTF-8, with column names in its first line or, for JSONL, as
@@ -168,90 +167,15 @@ def _find(path: Path) -> Path:
     )
 
 
-def table_rows(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Line number and cells by column of every row of a `.csv`, `.tsv`, `.jsonl` or `.parquet` file.
-
-    Raises:
-        CorpusError: what cannot be read.
-        MissingExtraError: Parquet without the extra 'parquet'.
-    """
-    return _READERS.get(table.suffix.lower(), _separated)(table)
-
-
-def _separated(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    return read_rows(table, delimiter="\t" if table.suffix.lower() == ".tsv" else ",")
-
-
-def _jsonl(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    for line, text in enumerate(read_text(table).split("\n"), start=1):
-        if not text.strip():
-            continue
-        try:
-            row = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise CorpusError(f"{table}:{line}", found=str(error), expected="a JSON object") from error
-        if not isinstance(row, dict):
-            raise CorpusError(f"{table}:{line}", found=type(row).__name__, expected="a JSON object")
-        yield line, row
-
-
-def _parquet(table: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Rows by their number; columns of samples, bytes and lists, such as embedded audio, are passed over."""
-    try:
-        import pyarrow as arrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingExtraError(f"{table}: reading Parquet", "parquet") from error
-    try:
-        with parquet.ParquetFile(table) as file:
-            kept = [f.name for f in file.schema_arrow if not _is_nested_or_bytes(arrow.types, f.type)]
-            number = 0
-            for batch in file.iter_batches(columns=kept):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
-    except (arrow.ArrowException, OSError, ValueError) as error:
-        raise CorpusError(table, found=str(error), expected="a Parquet file") from error
-
-
-def _is_nested_or_bytes(types: Any, kind: Any) -> bool:
-    if types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(
-        types.is_nested(kind)
-        or types.is_binary(kind)
-        or types.is_large_binary(kind)
-        or types.is_fixed_size_binary(kind)
-    )
-
-
-_READERS: dict[str, Callable[[Path], Iterator[tuple[int, Mapping[str, object]]]]] = {
-    ".jsonl": _jsonl,
-    ".parquet": _parquet,
-}
-
-
 def _resolve(table: Path, header: list[str], columns: Mapping[str, str]) -> dict[str, str]:
     """Our name → the table's, for the columns it has."""
-    for name, column in columns.items():
-        if name not in COLUMNS:
-            near = get_close_matches(name, COLUMNS, n=1)
-            raise CorpusError(
-                table,
-                found=f"a mapping for {name!r}",
-                expected=f"one for {', '.join(COLUMNS)}",
-                advice=f"Did you mean {near[0]!r}?" if near else "",
-            )
+    check_mapping(table, columns, COLUMNS, CorpusError)
+    for column in columns.values():
         if column not in header:
             raise CorpusError(
                 table, found=f"the columns {', '.join(header)}", expected=f"{column!r} among them"
             )
-    by_lower = {column.strip().lower(): column for column in reversed(header)}
-    names = dict(columns)
-    for name, defaults in COLUMNS.items():
-        present = [by_lower[default] for default in defaults if default in by_lower]
-        if present:
-            names.setdefault(name, present[0])
+    names = columns_by_name(header, columns, COLUMNS)
     if "file" not in names and "transcript" not in names:
         raise CorpusError(
             table,
@@ -286,7 +210,7 @@ def _utterance(table: Path, line: int, cells: Mapping[str, str]) -> Utterance:
     if not file and not text:
         raise CorpusError(where, found="neither file nor transcript", expected="one of them, or both")
     gender = cells.get("gender", "").lower()
-    if gender not in _GENDERS:
+    if gender not in GENDERS:
         expected = "female or male (f, m), other, unknown, or nothing"
         raise CorpusError(where, found=f"the gender {gender!r}", expected=expected)
     return Utterance(
@@ -294,11 +218,12 @@ def _utterance(table: Path, line: int, cells: Mapping[str, str]) -> Utterance:
         audio=table.parent / file if file else None,
         transcript=Transcript(text=text, source=table.name, language=language) if text else None,
         speaker=cells.get("speaker") or None,
-        gender=_GENDERS[gender],
+        gender=GENDERS[gender],
         language=language,
         split=cells.get("split") or None,
         emotion=(emotion := parse_emotion(cells.get("emotion", ""))),
         label=cells.get("label") or (None if emotion else cells.get("emotion")) or None,
+        intensity=cells.get("intensity") or None,
         votes=_votes(where, cells),
         other_votes=_number(where, "other_votes", cells, 0.0, 1.0),
         secondary=_secondary(where, cells),

@@ -45,12 +45,11 @@ class Truth:
     named: Sequence[str]
     audio: Sequence[Path | None]  # recordings, where the labels' table or corpus knows them
 
-    @property
-    def groups(self) -> list[str] | None:
-        """What is drawn together: the speaker, or the item where that is unknown; None: all are."""
+    def groups_of(self, rows: Iterable[int]) -> list[str] | None:
+        """What items are drawn by: their speaker, or themselves where that is unknown; None: all are."""
         if not any(self.speakers):
             return None
-        return [speaker or f"\0{name}" for speaker, name in zip(self.speakers, self.ids, strict=True)]
+        return [self.speakers[row] or f"\0{self.ids[row]}" for row in rows]
 
     def label_map(self) -> dict[str, dict[str, int]]:
         """By emotion, which of the table's own labels it was read from, and how often."""

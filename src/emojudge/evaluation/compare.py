@@ -90,8 +90,7 @@ def _compared(
     settings: Settings,
     test: McNemar | None,
 ) -> Comparison:
-    groups = truth.groups
-    drawn = None if groups is None else [groups[i] for i in rows]
+    drawn = truth.groups_of(rows)
     difference = paired_bootstrap(
         figure,
         *columns,

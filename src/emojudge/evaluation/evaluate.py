@@ -81,17 +81,17 @@ def evaluate(truth: Truth, system: System, settings: Settings | None = None) -> 
         )
     t, p = truth.emotion[rows], system.emotion[rows]
     scored = rows[~np.isnan(system.scores[rows]).any(axis=1)]
-    groups = truth.groups
+    groups = truth.groups_of(rows if len(rows) else rated)
     return Evaluation(
         system=system.name,
         items=len(rows),
-        groups=None if groups is None else len({groups[i] for i in (rows if len(rows) else rated)}),
+        groups=None if groups is None else len(set(groups)),
         classes=classes,
-        emotions=_intervals(emotion_figures(wanted), t, p, truth, rows, settings),
+        emotions=intervals(emotion_figures(wanted), t, p, truth, rows, settings),
         per_class=_per_class(t, p, truth, rows, wanted, settings),
         confusion=confusion(t, p, N).tolist() if len(rows) else [],
         votes=_votes(truth, system, settings),
-        calibration=_intervals(
+        calibration=intervals(
             {"ECE": figures.calibration_error(), "Brier": figures.BRIER},
             *(truth.emotion[scored], system.scores[scored], truth, scored, settings),
         ),
@@ -117,7 +117,7 @@ def emotion_figures(wanted: Sequence[int]) -> dict[str, Figure]:
     return {"macro-F1": figures.macro_f1(N, wanted), "accuracy": figures.ACCURACY, "UAR": figures.uar(N)}
 
 
-def _intervals(
+def intervals(
     made: Mapping[str, Figure],
     t: NDArray[np.generic],
     p: NDArray[np.generic],
@@ -125,14 +125,23 @@ def _intervals(
     rows: NDArray[np.int64],
     settings: Settings,
 ) -> dict[str, Interval]:
+    """Each figure of the items in these rows, from the same resamples of their speakers; none of no items.
+
+    Args:
+        made: figures by name.
+        t: labels `(items, ...)`.
+        p: predictions `(items, ...)`.
+        truth: whose speakers are drawn.
+        rows: the items' places in it.
+        settings: of the intervals.
+    """
     if not len(rows):
         return {}
-    groups = truth.groups
     found = bootstrap_all(
         list(made.values()),
         t,
         p,
-        groups=None if groups is None else [groups[i] for i in rows],
+        groups=truth.groups_of(rows),
         resamples=settings.resamples,
         level=settings.level,
         seed=settings.seed,
@@ -153,7 +162,7 @@ def _per_class(
         return []
     kinds = (figures.precision, figures.recall, figures.f1)
     made = {f"{i} {kind.__name__}": kind(N, i) for i in wanted for kind in kinds}
-    found = _intervals(made, t, p, truth, rows, settings)
+    found = intervals(made, t, p, truth, rows, settings)
     return [
         ClassFigures(
             EMOTIONS[i],
@@ -168,10 +177,10 @@ def _per_class(
 def _votes(truth: Truth, system: System, settings: Settings) -> dict[str, Interval]:
     rows = np.flatnonzero((truth.votes.sum(axis=1) > 0) & (system.emotion != NONE))
     chosen = {figure.name: figure for figure in (figures.ANY_ANNOTATOR, figures.VOTE_SHARE)}
-    found = _intervals(chosen, truth.votes[rows], system.emotion[rows], truth, rows, settings)
+    found = intervals(chosen, truth.votes[rows], system.emotion[rows], truth, rows, settings)
     rows = rows[~np.isnan(system.scores[rows]).any(axis=1)]
     apart = {figure.name: figure for figure in (figures.KL, figures.JS)}
-    return found | _intervals(apart, truth.votes[rows], system.scores[rows], truth, rows, settings)
+    return found | intervals(apart, truth.votes[rows], system.scores[rows], truth, rows, settings)
 
 
 def _attributes(
@@ -183,9 +192,9 @@ def _attributes(
     found: dict[str, dict[str, Interval]] = {}
     for column, name in enumerate(ATTRIBUTES):
         made = {"CCC": figures.ccc(), "Pearson": figures.pearson(), "MAE": figures.MAE}
-        found[name] = _intervals(made, t[:, column], p[:, column], truth, rows, settings)
+        found[name] = intervals(made, t[:, column], p[:, column], truth, rows, settings)
     mean = {"CCC": figures.mean_ccc(len(ATTRIBUTES))}
-    return found | {"mean": _intervals(mean, t, p, truth, rows, settings)}
+    return found | {"mean": intervals(mean, t, p, truth, rows, settings)}
 
 
 def _notes(truth: Truth, system: System, rows: NDArray[np.int64], classes: tuple[Emotion, ...]) -> list[Note]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from emojudge.corpora.reading import some
-from emojudge.corpora.table import table_rows
+from emojudge.corpora.tabular import table_rows
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, Emotion, parse_emotion
 from emojudge.errors import CorpusError, PredictionsError
 from emojudge.records import Attributes, Utterance
@@ -92,7 +92,7 @@ def labels_of(utterances: Iterable[Utterance]) -> dict[str, Label]:
             named=utterance.label or utterance.emotion or "",
             cells={
                 name: str(value)
-                for name in ("gender", "language", "split", "recording", "label")
+                for name in ("gender", "language", "split", "recording", "label", "intensity")
                 if (value := getattr(utterance, name)) is not None
             },
             audio=utterance.audio,

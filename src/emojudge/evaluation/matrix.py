@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from emojudge.corpora import load_corpus
-from emojudge.corpora.table import table_rows
+from emojudge.corpora.tabular import table_rows
 from emojudge.emotions import EMOTIONS, Emotion, parse_emotion
 from emojudge.errors import CorpusError, PredictionsError
 from emojudge.evaluation.aligned import NONE, System, Truth, align, make_truth
-from emojudge.evaluation.evaluate import Settings, emotion_figures
+from emojudge.evaluation.evaluate import Settings, emotion_figures, intervals
 from emojudge.evaluation.labels import Label, labels_of, read_labels
 from emojudge.evaluation.predictions import Predictions
-from emojudge.evaluation.significance import Interval, bootstrap_all
+from emojudge.evaluation.significance import Interval
 from emojudge.evaluation.tables import Table, interval
 
 _COLUMNS = ("train", "test", "predictions", "truth")
@@ -104,18 +104,7 @@ def cell(
     scores = system.scores[rows]
     among = not np.isnan(scores).any()
     predicted = np.array(wanted)[scores[:, wanted].argmax(axis=1)] if among else system.emotion[rows]
-    figures = emotion_figures(wanted)
-    groups = truth.groups
-    found = bootstrap_all(
-        list(figures.values()),
-        truth.emotion[rows],
-        predicted,
-        groups=None if groups is None else [groups[i] for i in rows],
-        resamples=settings.resamples,
-        level=settings.level,
-        seed=settings.seed,
-        method=settings.method,
-    )
+    figures = intervals(emotion_figures(wanted), truth.emotion[rows], predicted, truth, rows, settings)
     outside = {e: int(np.sum(truth.emotion == EMOTIONS.index(e))) for e in there if e not in classes}
     return Cell(
         train,
@@ -125,7 +114,7 @@ def cell(
         outside,
         len(truth.ids) - len(rows) - sum(outside.values()),
         among,
-        dict(zip(figures, found, strict=True)),
+        figures,
         truth.label_map(),
     )
 

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
-from emojudge.corpora.table import SUFFIXES, table_rows
+from emojudge.corpora.table import GENDERS
+from emojudge.corpora.tabular import SUFFIXES, check_mapping, columns_by_name, table_rows
 from emojudge.emotions import (
     ATTRIBUTES,
     EMOTIONS,
@@ -39,14 +39,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {  # ours: the names looked for, whatever 
     "valence": ("valence",),
     "arousal": ("arousal",),
     "dominance": ("dominance",),
-}
-_GENDERS: dict[str, Literal["female", "male"]] = {
-    "f": "female",
-    "female": "female",
-    "woman": "female",
-    "m": "male",
-    "male": "male",
-    "man": "male",
 }
 _KINDS = ("", "audio_", "text_")  # fused scores, and those of voice and words alone
 
@@ -95,14 +87,7 @@ class Predictions:
             raise PredictionsError(
                 self.path, found=found, expected=f"a table of predictions ({', '.join(SUFFIXES)})"
             )
-        for name in self.columns:
-            if name not in COLUMNS:
-                near = get_close_matches(name, COLUMNS, n=1)
-                advice = f"Did you mean {near[0]!r}?" if near else ""
-                expected = f"one for {', '.join(COLUMNS)}"
-                raise PredictionsError(
-                    self.path, found=f"a mapping for {name!r}", expected=expected, advice=advice
-                )
+        check_mapping(self.path, self.columns, COLUMNS, PredictionsError)
 
     def _tables(self) -> list[Path]:
         files = sorted(self.path.iterdir()) if self.path.is_dir() else [self.path]
@@ -134,12 +119,7 @@ class Predictions:
             raise PredictionsError(
                 self.path, found=f"the columns {', '.join(header)}", expected=f"{lost[0]!r} among them"
             )
-        by_lower = {column.strip().lower(): column for column in reversed(header)}
-        names = {name: column for name, column in self.columns.items() if column in header}
-        for name, defaults in COLUMNS.items():
-            present = [by_lower[default] for default in defaults if default in by_lower]
-            if present:
-                names.setdefault(name, present[0])
+        names = columns_by_name(header, self.columns, COLUMNS)
         rated = self.attributes_alone and all(name in names for name in ATTRIBUTES)
         if "emotion" not in names and "error" not in header and not rated:
             raise PredictionsError(
@@ -211,7 +191,7 @@ class Predictions:
             audio=self.path.parent / text["file"] if text.get("file") else None,
             transcript=transcript,
             speaker=text.get("speaker") or None,
-            gender=_GENDERS.get(text.get("gender", "").lower()),
+            gender=GENDERS.get(text.get("gender", "").lower()),
             language=text.get("language") or None,
             recording=text.get("recording") or None,
             position=_number(where, "position", text.get("position", "")),

@@ -99,8 +99,7 @@ def _slice(
 ) -> Slice:
     figure = figures.uar(len(EMOTIONS))
     terms = figure.terms(truth.emotion[rows], system.emotion[rows])
-    groups = truth.groups
-    drawn_by = None if groups is None else [groups[i] for i in rows]
+    drawn_by = truth.groups_of(rows)
     own_groups = [g for g, i in zip(drawn_by or [], inside, strict=False) if i]
     speakers = None if drawn_by is None else len(set(own_groups))
     if speakers is not None and speakers < FEW:

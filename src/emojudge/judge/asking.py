@@ -1,33 +1,18 @@
 """Getting answers: from the ledger where they are, else from the provider, several at once, within a cost."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
 from typing import Self
 
-from emojudge.judge.exchange import Answer, Provider, Request, Usage
+from emojudge.judge.costs import Prices, Spending
+from emojudge.judge.exchange import Answer, Provider, Request
 from emojudge.judge.ledger import Ledger
 from emojudge.judge.providers.chat import failure
 
 HOPELESS = frozenset({"401", "402", "403"})  # HTTP statuses after which nobody else need be asked
 IN_A_ROW = 20  # errors one after the other, after which no more is asked
-
-Estimate = Callable[[Request], float | None]  # US dollars at most; None: nobody knows
-Price = Callable[[Usage], float | None]
-
-
-@dataclass
-class Spending:
-    """What asking has cost so far, in US dollars, and what is under way."""
-
-    limit: float | None = None
-    spent: float = 0.0
-    reserved: float = 0.0
-
-    def allows(self, most: float) -> bool:
-        return self.limit is None or self.spent + self.reserved + most <= self.limit
 
 
 class Asking:
@@ -39,8 +24,7 @@ class Asking:
         ledger: Ledger,
         prompt: str,
         spending: Spending,
-        estimate: Estimate,
-        price: Price,
+        prices: Prices,
         brought: Mapping[str, Answer] | None = None,
     ) -> None:
         self.provider = provider
@@ -48,8 +32,7 @@ class Asking:
         self.spending = spending
         self.from_ledger = 0
         self._prompt = prompt
-        self._estimate = estimate
-        self._price = price
+        self._prices = prices
         self._brought = brought or {}  # answers of a batch, errors among them, by key
         self._errors = 0  # in a row
         self._last_error = ""
@@ -78,7 +61,7 @@ class Asking:
             return self._brought[request.key]
         if self._errors >= IN_A_ROW:
             return f"not sent: requests before it had failed, the last with {self._last_error}"
-        most = self._estimate(request) or 0.0
+        most = self._most(request)
         if not self.spending.allows(most):
             return f"not sent: the cost limit of ${self.spending.limit:g} is reached"
         if self._pool is None:
@@ -89,13 +72,18 @@ class Asking:
             self._under_way[request.key] = future
         return future
 
+    def _most(self, request: Request) -> float:
+        """What may become of the limit, if there is one."""
+        cost = None if self.spending.limit is None else self._prices.most(request)
+        return (cost and cost.dollars) or 0.0
+
     def _ask(self, request: Request, reserved: float) -> Answer:
         """Ask, and write the answer down before anything else happens."""
         try:
             answer = self.provider.ask(request)
         except Exception as error:  # a plug-in's fault must not lose the others' answers
             answer = failure(request.key, f"{self.provider.name} failed: {error!r}", transient=True)
-        cost = self._price(answer.usage)
+        cost = self._prices.paid(answer.usage)
         about = {"provider": self.provider.name, "model": self.provider.model, "prompt": self._prompt}
         self.ledger.keep(request, answer, cost, **about)
         with self._lock:

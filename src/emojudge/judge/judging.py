@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from emojudge.errors import JudgeError
 from emojudge.judge.answer import Reading, read
-from emojudge.judge.asking import Asking, Spending
+from emojudge.judge.asking import Asking
+from emojudge.judge.costs import Plan, Prices, Spending
 from emojudge.judge.decision import Source, decide, keep
 from emojudge.judge.evidence import Unheard, evidence_of
 from emojudge.judge.examples import Choice, Examples
@@ -19,7 +20,7 @@ from emojudge.judge.ledger import Ledger, Row
 from emojudge.judge.prompt import Example, Prompt
 from emojudge.judge.providers import load_provider
 from emojudge.judge.providers.batch import Batches
-from emojudge.judge.providers.cost import BATCH_RATE, Cost, estimate
+from emojudge.judge.providers.cost import BATCH_RATE, estimate
 from emojudge.judge.providers.openai import Chat
 from emojudge.judge.providers.store import SqliteStore
 from emojudge.judge.redact import redact as redacted
@@ -91,6 +92,7 @@ class Judge:
         self.examples = Examples(pool, self.settings.shown, self.settings.choice)
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         self.spending = Spending(max_cost)
+        self._prices = Prices(self.provider)
         self.redact = redact
         self.batch = batch
         self._run: int | None = None  # the ledger's, of single calls
@@ -104,7 +106,7 @@ class Judge:
                 found="no ledger's file",
                 expected="one, so that a batch is found again after a crash",
             )
-        if max_cost is not None and self._price(Usage(1, 1)) is None:
+        if max_cost is not None and self._prices.paid(Usage(1, 1)) is None:
             raise JudgeError(
                 self.provider.name,
                 found="a cost limit, and a model whose price is not known",
@@ -194,7 +196,7 @@ class Judge:
         """The key by which the ledger knows the request about an utterance and its answers."""
         return self._request(_whole(_told(item))).key
 
-    def plan(self, items: Iterable[Given]) -> "Plan":
+    def plan(self, items: Iterable[Given]) -> Plan:
         """What `refine` would send and what that would cost at most, without sending anything."""
         plan = Plan()
         keys: set[str] = set()
@@ -209,7 +211,7 @@ class Judge:
                 continue
             keys.add(request.key)
             plan.sent += 1
-            plan.add(self._cost(request))
+            plan.add(self._prices.most(request))
         return plan
 
     # ------------------------------------------------------------------------------------------------- parts
@@ -223,7 +225,7 @@ class Judge:
             every = [(_whole(told) if sent else told, sent) for told, sent in gated]
             gated, brought = iter(every), self._batched([_seen(told) for told, sent in every if sent])
         with Asking(
-            self.provider, self.ledger, self.prompt.hash, self.spending, self._estimate, self._price, brought
+            self.provider, self.ledger, self.prompt.hash, self.spending, self._prices, brought
         ) as asking:
             for told, sent in gated:
                 waiting.append(self._case(told, sent, asking))
@@ -249,7 +251,7 @@ class Judge:
             store.close()
         about = {"provider": self.provider.name, "model": self.provider.model, "prompt": self.prompt.hash}
         for request, answer in zip(missing, answers, strict=True):
-            cost = self._price(answer.usage)
+            cost = self._prices.paid(answer.usage)
             self.ledger.keep(request, answer, None if cost is None else cost * BATCH_RATE, **about)
             self.spending.spent += (cost or 0.0) * BATCH_RATE
         return {answer.key: answer for answer in answers}
@@ -300,42 +302,6 @@ class Judge:
             "notes": tuple(f"not taken by the model: {name}" for name in answer.dropped),
         }
         return case.key, reading, verdict.model_copy(update=about)
-
-    def _cost(self, request: Request) -> "Cost | None":
-        capabilities = getattr(self.provider, "capabilities", None)
-        return None if capabilities is None else estimate([request], capabilities)
-
-    def _estimate(self, request: Request) -> float | None:
-        if self.spending.limit is None:
-            return None
-        cost = self._cost(request)
-        return cost.dollars if cost else None
-
-    def _price(self, usage: Usage) -> float | None:
-        price = getattr(getattr(self.provider, "capabilities", None), "price", None)
-        return None if price is None else float(price.dollars(usage.prompt, usage.completion))
-
-
-@dataclass
-class Plan:
-    """What would be sent: requests, those whose answers the ledger has, and what is left out by the gate."""
-
-    sent: int = 0
-    known: int = 0
-    passed: int = 0
-    prompt: int = 0  # tokens
-    completion: int = 0  # tokens, at most
-    dollars: float | None = 0.0  # at most; None: nobody knows the price
-    first: Request | None = None
-
-    def add(self, cost: "Cost | None") -> None:
-        if cost is None or cost.dollars is None or self.dollars is None:
-            self.dollars = None
-        else:
-            self.dollars += cost.dollars
-        if cost is not None:
-            self.prompt += cost.prompt
-            self.completion += cost.completion
 
 
 @dataclass

@@ -17,8 +17,6 @@ from emojudge.judge.settings import Settings
 from emojudge.judge.tune import GATES, Candidate, Tuning, check_division, tune
 from emojudge.records import Attributes, Evidence
 
-Progress = Callable[[int], None]  # answers more
-
 
 @dataclass(frozen=True)
 class Labelled:
@@ -46,7 +44,7 @@ def tune_judges(
     folds: int = 5,
     resamples: int = 2000,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Callable[[int], None] = lambda more: None,
 ) -> Report:
     """Ask each judge about all utterances, tune, and report.
 
@@ -55,7 +53,7 @@ def tune_judges(
         judges: what to choose from: models, prompts, sources of confidence. All of one task and label set.
             Several prompts of one model measure what wording does.
         gates, folds, resamples, seed: see `tune`.
-        progress: called with the number of new answers.
+        progress: called with 1 for every answer.
 
     Raises:
         JudgeError: too few labelled utterances or groups of them, or several tasks, before anything is asked;
@@ -92,12 +90,11 @@ def tune_judges(
     return _report(used, judges, candidates, costs, best, alone, groups is not None, folds)
 
 
-def _asked(judge: Judge, evidences: Sequence[Evidence], progress: Progress | None) -> list[Reading]:
+def _asked(judge: Judge, evidences: Sequence[Evidence], progress: Callable[[int], None]) -> list[Reading]:
     readings = []
     for reading in judge.readings(evidences):
         readings.append(reading)
-        if progress is not None:
-            progress(1)
+        progress(1)
     return readings
 
 

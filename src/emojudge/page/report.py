@@ -54,6 +54,7 @@ def render(timeline: Timeline, sound: Sounded, *, version: str, beside: str | No
         title=html.escape(Path(timeline.id).name or timeline.id),
         style=style,
         about=html.escape(_about(timeline)),
+        player=player(),
         remarks=_remarks(timeline),
         version=html.escape(version),
         bundle=html.escape(timeline.bundle),
@@ -61,6 +62,11 @@ def render(timeline: Timeline, sound: Sounded, *, version: str, beside: str | No
         sound=f'<script type="application/octet-stream" id="sound">{sound.ogg}</script>' if sound.ogg else "",
         script=script,
     )
+
+
+def player() -> str:
+    """What a timeline is played and looked through by, on this page and on a server's."""
+    return (ASSETS / "player.html").read_text("utf-8")
 
 
 def joined() -> str:

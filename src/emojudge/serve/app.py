@@ -12,7 +12,9 @@ from emojudge.judge.judging import Judge
 from emojudge.recognizer import Recognizer
 from emojudge.serve import live, problems
 from emojudge.serve.audit import Audit
+from emojudge.serve.base import Base
 from emojudge.serve.batcher import Batcher
+from emojudge.serve.corrections import Corrections
 from emojudge.serve.decoding import Decoders
 from emojudge.serve.jobs import Store
 from emojudge.serve.judging import Judging
@@ -65,7 +67,8 @@ def make_app(settings: Settings, recognizer: Recognizer, asked: Judge | None = N
 
 def _service(settings: Settings, recognizer: Recognizer, asked: Judge | None) -> Service:
     metrics = Metrics()
-    store = Store(settings.data)
+    base = Base(settings.data / "jobs.sqlite")
+    store = Store(settings.data, base)
     decoders = Decoders(settings.workers)
     judging = Judging(asked, recognizer.bundle, metrics)
     return Service(
@@ -74,7 +77,9 @@ def _service(settings: Settings, recognizer: Recognizer, asked: Judge | None) ->
         judging=judging,
         metrics=metrics,
         audit=Audit(settings.data),
+        base=base,
         store=store,
+        corrections=Corrections(base),
         decoders=decoders,
         batcher=Batcher(recognizer, settings.workers, settings.queue, metrics),
         runner=Runner(store, decoders, recognizer, judging, settings, metrics),
@@ -88,5 +93,5 @@ def _close(service: Service) -> None:
     service.batcher.close()
     service.judging.close()
     service.decoders.close()
-    service.store.close()
+    service.base.close()
     service.audit.close()

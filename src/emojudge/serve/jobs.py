@@ -1,48 +1,19 @@
-"""Jobs in an SQLite file: each recording is followed to its end once, whatever happens to the process."""
+"""Jobs: each recording is followed to its end once, whatever happens to the process."""
 
 import json
-import os
-import sqlite3
-import threading
 import uuid
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from sqlite3 import Connection
 
-from emojudge.errors import EmojudgeError
 from emojudge.records import Failure, Passage, Point, Record, Timeline, Transcript
-from emojudge.serve.schema import Correction, CorrectionRequest, Doubtful, Job, State
+from emojudge.serve.base import Base, now
+from emojudge.serve.schema import Job, State
+from emojudge.timeline import Result, timeline_of
 
-VERSION = 1
 ATTEMPTS = 3  # a job that took the server down with it so often is not begun again
-_TABLES = """
-CREATE TABLE jobs (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, options TEXT NOT NULL, state TEXT NOT NULL,
-    created TEXT NOT NULL, started TEXT, finished TEXT,
-    attempts INTEGER NOT NULL DEFAULT 0, seconds REAL NOT NULL DEFAULT 0,
-    error TEXT, audio_kept INTEGER NOT NULL DEFAULT 0, bundle TEXT NOT NULL DEFAULT '',
-    notes TEXT NOT NULL DEFAULT '[]', number INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX jobs_by_state ON jobs (state, number);
-CREATE TABLE events (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
-    attempt INTEGER NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL
-);
-CREATE INDEX events_by_job ON events (job, number);
-CREATE TABLE passages (
-    job TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE, place INTEGER NOT NULL, doubt REAL NOT NULL,
-    passage TEXT NOT NULL, PRIMARY KEY (job, place)
-) WITHOUT ROWID;
-CREATE INDEX passages_by_doubt ON passages (doubt);
-CREATE TABLE corrections (
-    job TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE, place INTEGER NOT NULL, asked TEXT NOT NULL,
-    before TEXT NOT NULL, audio_kept INTEGER NOT NULL, created TEXT NOT NULL, PRIMARY KEY (job, place)
-) WITHOUT ROWID;
-"""
-
-Result = Passage | Point | Failure
+_KINDS: dict[str, type[Passage | Point | Failure]] = {"passage": Passage, "point": Point, "failure": Failure}
 
 
 class Options(Record):
@@ -73,43 +44,13 @@ class Event:
 
 
 class Store:
-    """The jobs of a folder, which belongs to one server.
+    """The jobs of a folder: their uploads, their audio where it stays, and all else in the server's file."""
 
-    Raises:
-        EmojudgeError: the file cannot be used, or is of another version.
-    """
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, base: Base) -> None:
         self.uploads, self.audio = folder / "uploads", folder / "audio"
         for path in (self.uploads, self.audio):
             path.mkdir(mode=0o700, exist_ok=True)
-        self._lock = threading.RLock()
-        path = folder / "jobs.sqlite"
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-            self._base = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._base.execute("PRAGMA journal_mode = WAL")
-            self._base.execute("PRAGMA synchronous = NORMAL")
-            self._base.execute("PRAGMA foreign_keys = ON")
-            self._base.execute("PRAGMA secure_delete = ON")  # deleted words are not left in the file
-            self._prepare()
-        except (OSError, sqlite3.Error) as error:
-            raise EmojudgeError(
-                path, found=str(error), expected="a file of jobs, or a place for one"
-            ) from error
-
-    def _prepare(self) -> None:
-        (version,) = self._base.execute("PRAGMA user_version").fetchone()
-        if version == VERSION:
-            return
-        if version != 0:
-            raise sqlite3.DatabaseError(f"version {version}, where this program writes {VERSION}")
-        self._base.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._base.close()
+        self._base = base
 
     # ---------------------------------------------------------------------------------------------- coming in
 
@@ -127,59 +68,56 @@ class Store:
 
     def add(self, job: str, name: str, options: Options) -> Job:
         """Queue a job whose upload is in its place."""
-        with self._lock, self._base:
-            self._base.execute("BEGIN IMMEDIATE")
-            self._base.execute(
+        with self._base.changed() as base:
+            base.execute(
                 "INSERT INTO jobs (id, name, options, state, created, number) VALUES (?, ?, ?, 'queued', ?, "
                 "(SELECT coalesce(max(number), 0) + 1 FROM jobs))",
-                (job, name, options.model_dump_json(), _now()),
+                (job, name, options.model_dump_json(), now()),
             )
         return self.get(job)  # type: ignore[return-value]
 
     def waiting(self) -> int:
         """Jobs that are queued."""
-        return int(self._one("SELECT count(*) FROM jobs WHERE state = 'queued'")[0])
+        return int(self._base.one("SELECT count(*) FROM jobs WHERE state = 'queued'")[0])
 
     def begin(self) -> Begun | None:
         """Take the oldest queued job."""
-        with self._lock, self._base:
-            self._base.execute("BEGIN IMMEDIATE")
-            row = self._base.execute(
+        with self._base.changed() as base:
+            row = base.execute(
                 "SELECT id, name, attempts + 1, options FROM jobs WHERE state = 'queued' "
                 "ORDER BY number LIMIT 1"
             ).fetchone()
             if row is None:
                 return None
-            self._base.execute(
+            base.execute(
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, seconds = 0, "
                 "started = coalesce(started, ?) WHERE id = ?",
-                (_now(), row[0]),
+                (now(), row[0]),
             )
             # What an earlier attempt found is found again.
-            self._base.execute("DELETE FROM passages WHERE job = ?", (row[0],))
-            self._base.execute("DELETE FROM events WHERE job = ?", (row[0],))
-            self._event(row[0], row[2], "started", {"attempt": row[2]})
+            base.execute("DELETE FROM passages WHERE job = ?", (row[0],))
+            base.execute("DELETE FROM events WHERE job = ?", (row[0],))
+            _event(base, row[0], row[2], "started", {"attempt": row[2]})
         return Begun(row[0], row[1], row[2], Options.model_validate_json(row[3]))
 
     # ------------------------------------------------------------------------------------------ while it runs
 
     def note(self, job: Begun, results: Sequence[Result], seconds: float) -> bool:
         """Write down how far it is and what was found; False where the job is not to go on."""
-        with self._lock, self._base:
-            self._base.execute("BEGIN IMMEDIATE")
-            if not self._is_running(job):
+        with self._base.changed() as base:
+            if not _is_running(base, job):
                 return False
             for result in results:
                 kind = type(result).__name__.lower()
-                self._event(job.id, job.attempt, kind, result.model_dump_json())
+                _event(base, job.id, job.attempt, kind, result.model_dump_json())
                 if isinstance(result, Passage):
-                    self._base.execute(
+                    base.execute(
                         "INSERT INTO passages SELECT ?, count(*), ?, ? FROM passages WHERE job = ?",
                         (job.id, doubt(result), result.model_dump_json(), job.id),
                     )
-            self._base.execute("UPDATE jobs SET seconds = ? WHERE id = ?", (seconds, job.id))
+            base.execute("UPDATE jobs SET seconds = ? WHERE id = ?", (seconds, job.id))
             if not results:
-                self._event(job.id, job.attempt, "progress", {"seconds": round(seconds, 3)})
+                _event(base, job.id, job.attempt, "progress", {"seconds": round(seconds, 3)})
         return True
 
     def end(
@@ -193,24 +131,23 @@ class Store:
         audio_kept: bool = False,
     ) -> bool:
         """The end of an attempt, whole or not at all; False where the job had ended already."""
-        with self._lock, self._base:
-            self._base.execute("BEGIN IMMEDIATE")
-            if not self._is_running(job):
+        with self._base.changed() as base:
+            if not _is_running(base, job):
                 return False
-            self._sort(job.id)
-            self._base.execute(
+            _sort(base, job.id)
+            base.execute(
                 "UPDATE jobs SET state = ?, finished = ?, error = ?, bundle = ?, notes = ?, audio_kept = ? "
                 "WHERE id = ?",
-                (state, _now(), error, bundle, json.dumps(notes), audio_kept, job.id),
+                (state, now(), error, bundle, json.dumps(notes), audio_kept, job.id),
             )
-            self._event(job.id, job.attempt, state, {"error": error} if error else {})
+            _event(base, job.id, job.attempt, state, {"error": error} if error else {})
         self.upload(job.id).unlink(missing_ok=True)
         return True
 
     def requeue(self, job: Begun) -> None:
         """Put a running job back for the next start; an attempt that was asked to end is none."""
-        with self._lock, self._base:
-            self._base.execute(
+        with self._base.changed() as base:
+            base.execute(
                 "UPDATE jobs SET state = 'queued', attempts = attempts - 1 "
                 "WHERE id = ? AND state = 'running'",
                 (job.id,),
@@ -219,15 +156,14 @@ class Store:
     def recover(self) -> int:
         """After a crash: jobs that ran are queued again; those that were begun too often have failed."""
         error = f"found the server ended {ATTEMPTS} times while it was at this recording; expected an answer."
-        with self._lock, self._base:
-            self._base.execute("BEGIN IMMEDIATE")
-            self._base.execute(
+        with self._base.changed() as base:
+            base.execute(
                 "UPDATE jobs SET state = 'failed', finished = ?, error = ? "
                 "WHERE state = 'running' AND attempts >= ?",
-                (_now(), error, ATTEMPTS),
+                (now(), error, ATTEMPTS),
             )
-            again = self._base.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'").rowcount
-            rows = self._base.execute("SELECT id, state, audio_kept FROM jobs").fetchall()
+            again = base.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'").rowcount
+            rows = base.execute("SELECT id, state, audio_kept FROM jobs").fetchall()
         needed = {job for job, state, _ in rows if state == "queued"}
         kept = {f"{job}.flac" for job, _, audio in rows if audio}
         for folder, names in ((self.uploads, needed), (self.audio, kept)):
@@ -238,23 +174,22 @@ class Store:
 
     def delete(self, job: str) -> bool:
         """Cancel a job, and forget all about it; False where there is none."""
-        with self._lock, self._base:
-            gone = self._base.execute("DELETE FROM jobs WHERE id = ?", (job,)).rowcount
+        with self._base.changed() as base:
+            gone = base.execute("DELETE FROM jobs WHERE id = ?", (job,)).rowcount
         self.upload(job).unlink(missing_ok=True)
         self.kept(job).unlink(missing_ok=True)
         return bool(gone)
 
     def cancel(self, job: str) -> bool:
         """End a job that has not ended; what was found stays. False where it had."""
-        with self._lock, self._base:
-            self._base.execute("BEGIN IMMEDIATE")
-            changed = self._base.execute(
+        with self._base.changed() as base:
+            changed = base.execute(
                 "UPDATE jobs SET state = 'cancelled', finished = ? "
                 "WHERE id = ? AND state IN ('queued', 'running')",
-                (_now(), job),
+                (now(), job),
             ).rowcount
             if changed:
-                self._event(job, 0, "cancelled", {})
+                _event(base, job, 0, "cancelled", {})
         if changed:
             self.upload(job).unlink(missing_ok=True)
         return bool(changed)
@@ -274,7 +209,7 @@ class Store:
 
     def events(self, job: str, after: int, most: int = 500) -> list[Event]:
         """What happened after an event."""
-        rows = self._all(
+        rows = self._base.all(
             "SELECT number, kind, data FROM events WHERE job = ? AND number > ? ORDER BY number LIMIT ?",
             (job, after, most),
         )
@@ -282,108 +217,24 @@ class Store:
 
     def passage(self, job: str, place: int) -> Passage | None:
         """One passage by its place."""
-        row = self._one("SELECT passage FROM passages WHERE job = ? AND place = ?", (job, place))
+        row = self._base.one("SELECT passage FROM passages WHERE job = ? AND place = ?", (job, place))
         return Passage.model_validate_json(row[0]) if row else None
-
-    def doubtful(self, most: int) -> list[Doubtful]:
-        """Passages of jobs that are done and that nobody has corrected, the most doubtful first."""
-        rows = self._all(
-            "SELECT p.job, p.place, p.doubt, p.passage FROM passages p JOIN jobs j ON j.id = p.job "
-            "LEFT JOIN corrections c ON c.job = p.job AND c.place = p.place "
-            "WHERE j.state = 'done' AND c.job IS NULL ORDER BY p.doubt DESC, p.job, p.place LIMIT ?",
-            (most,),
-        )
-        return [
-            Doubtful(job=job, number=place, doubt=doubt, passage=Passage.model_validate_json(passage))
-            for job, place, doubt, passage in rows
-        ]
-
-    def correct(self, asked: CorrectionRequest, before: Passage, audio_kept: bool) -> Correction:
-        """Keep a correction in place of an earlier one."""
-        values = (asked.job, asked.passage, asked.model_dump_json(), before.prediction.emotion, audio_kept)
-        with self._lock, self._base:
-            self._base.execute(
-                "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?, ?, ?)", (*values, _now())
-            )
-        return next(found for found in self.corrected(asked.job) if found.passage == asked.passage)
-
-    def corrected(self, job: str | None = None) -> list[Correction]:
-        """The corrections of a job, or all of them."""
-        columns = "asked, before, audio_kept, created"
-        query = f"SELECT {columns} FROM corrections WHERE ? IN (job, '') ORDER BY job, place"
-        return [
-            Correction(**json.loads(asked), before=before, audio_kept=kept, created=created)
-            for asked, before, kept, created in self._all(query, (job or "",))
-        ]
-
-    def uncorrect(self, job: str, place: int) -> bool:
-        """Take a correction back; False where there is none."""
-        query = "DELETE FROM corrections WHERE job = ? AND place = ?"
-        with self._lock, self._base:
-            return bool(self._base.execute(query, (job, place)).rowcount)
-
-    def corrections(self) -> Iterable[tuple[CorrectionRequest, Passage, bool]]:
-        """What was corrected, with the passage as it was predicted and whether there is audio."""
-        rows = self._all(
-            "SELECT c.asked, p.passage, c.audio_kept FROM corrections c "
-            "JOIN passages p ON p.job = c.job AND p.place = c.place ORDER BY c.job, c.place"
-        )
-        for asked, passage, audio in rows:
-            yield (
-                CorrectionRequest.model_validate_json(asked),
-                Passage.model_validate_json(passage),
-                bool(audio),
-            )
 
     # ------------------------------------------------------------------------------------------------- within
 
     def _timeline(self, job: Job) -> Timeline:
-        rows = self._all("SELECT kind, data FROM events WHERE job = ? ORDER BY number", (job.id,))
-        (bundle, notes) = self._one("SELECT bundle, notes FROM jobs WHERE id = ?", (job.id,)) or ("", "[]")
-        passages = [Passage.model_validate_json(data) for kind, data in rows if kind == "passage"]
-        points = [Point.model_validate_json(data) for kind, data in rows if kind == "point"]
-        return Timeline(
-            id=job.name,
-            seconds=job.seconds,
-            bundle=bundle,
-            passages=tuple(sorted(passages, key=_span)),
-            points=tuple(sorted(points, key=lambda point: point.time)),
-            failures=tuple(Failure.model_validate_json(data) for kind, data in rows if kind == "failure"),
-            notes=tuple(json.loads(notes)),
-        )
+        rows = self._base.all("SELECT kind, data FROM events WHERE job = ? ORDER BY number", (job.id,))
+        found = self._base.one("SELECT bundle, notes FROM jobs WHERE id = ?", (job.id,))
+        bundle, notes = found or ("", "[]")
+        results = [_KINDS[kind].model_validate_json(data) for kind, data in rows if kind in _KINDS]
+        return timeline_of(results, id=job.name, seconds=job.seconds, bundle=bundle, notes=json.loads(notes))
 
     def _jobs(self, where: str, values: tuple[object, ...]) -> list[Job]:
         names = "id, name, state, created, started, finished, attempts, seconds, error, audio_kept"
         counted = "(SELECT count(*) FROM passages WHERE job = id)"
-        rows = self._all(f"SELECT {names}, {counted} FROM jobs {where}", values)
+        rows = self._base.all(f"SELECT {names}, {counted} FROM jobs {where}", values)
         keys = [*names.split(", "), "passages"]
         return [Job.model_validate(dict(zip(keys, row, strict=True))) for row in rows]
-
-    def _is_running(self, job: Begun) -> bool:
-        row = self._base.execute("SELECT state, attempts FROM jobs WHERE id = ?", (job.id,)).fetchone()
-        return bool(row == ("running", job.attempt))
-
-    def _sort(self, job: str) -> None:
-        """Passages came as they ended; their places from now on are those of the timeline."""
-        rows = self._base.execute("SELECT place, passage FROM passages WHERE job = ?", (job,)).fetchall()
-        rows.sort(key=lambda row: _span(Passage.model_validate_json(row[1])))
-        places = [(-1 - place, job, before) for place, (before, _) in enumerate(rows)]  # below those in use
-        self._base.executemany("UPDATE passages SET place = ? WHERE job = ? AND place = ?", places)
-        self._base.execute("UPDATE passages SET place = -1 - place WHERE job = ?", (job,))
-
-    def _event(self, job: str, attempt: int, kind: str, data: object) -> None:
-        text = data if isinstance(data, str) else json.dumps(data)
-        self._base.execute(
-            "INSERT INTO events (job, attempt, kind, data) VALUES (?, ?, ?, ?)", (job, attempt, kind, text)
-        )
-
-    def _all(self, query: str, values: tuple[object, ...] = ()) -> list[tuple]:  # type: ignore[type-arg]
-        with self._lock, closing(self._base.execute(query, values)) as cursor:
-            return cursor.fetchall()
-
-    def _one(self, query: str, values: tuple[object, ...] = ()) -> tuple:  # type: ignore[type-arg]
-        rows = self._all(query, values)
-        return rows[0] if rows else ()
 
 
 def doubt(passage: Passage) -> float:
@@ -396,5 +247,22 @@ def _span(passage: Passage) -> tuple[float, float]:
     return passage.start, passage.end
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def _is_running(base: Connection, job: Begun) -> bool:
+    row = base.execute("SELECT state, attempts FROM jobs WHERE id = ?", (job.id,)).fetchone()
+    return bool(row == ("running", job.attempt))
+
+
+def _sort(base: Connection, job: str) -> None:
+    """Passages came as they ended; their places from now on are those of the timeline."""
+    rows = base.execute("SELECT place, passage FROM passages WHERE job = ?", (job,)).fetchall()
+    rows.sort(key=lambda row: _span(Passage.model_validate_json(row[1])))
+    places = [(-1 - place, job, before) for place, (before, _) in enumerate(rows)]  # below those in use
+    base.executemany("UPDATE passages SET place = ? WHERE job = ? AND place = ?", places)
+    base.execute("UPDATE passages SET place = -1 - place WHERE job = ?", (job,))
+
+
+def _event(base: Connection, job: str, attempt: int, kind: str, data: object) -> None:
+    text = data if isinstance(data, str) else json.dumps(data)
+    base.execute(
+        "INSERT INTO events (job, attempt, kind, data) VALUES (?, ?, ?, ?)", (job, attempt, kind, text)
+    )

@@ -15,11 +15,11 @@ from emojudge.errors import EmojudgeError
 from emojudge.recognizer import Recognizer
 from emojudge.records import Failure, Passage
 from emojudge.serve.decoding import Decoders, Reading
-from emojudge.serve.jobs import Begun, Result, Store
+from emojudge.serve.jobs import Begun, Store
 from emojudge.serve.judging import Judging
 from emojudge.serve.metrics import Metrics
 from emojudge.serve.settings import Settings
-from emojudge.timeline import follow
+from emojudge.timeline import Result, follow
 
 IDLE = 1.0  # seconds between two looks for a job that nobody announced
 

@@ -11,7 +11,9 @@ from starlette.requests import HTTPConnection
 
 from emojudge.recognizer import Recognizer
 from emojudge.serve.audit import Audit
+from emojudge.serve.base import Base
 from emojudge.serve.batcher import Batcher
+from emojudge.serve.corrections import Corrections
 from emojudge.serve.decoding import Decoders
 from emojudge.serve.jobs import Store
 from emojudge.serve.judging import Judging
@@ -32,7 +34,9 @@ class Service:
     judging: Judging
     metrics: Metrics
     audit: Audit
+    base: Base
     store: Store
+    corrections: Corrections
     decoders: Decoders
     batcher: Batcher
     runner: Runner

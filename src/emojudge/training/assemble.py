@@ -15,7 +15,7 @@ from emojudge.models.acoustic import AcousticModel
 from emojudge.models.linguistic import LinguisticModel
 from emojudge.training.heldout import HeldOut, Run, voices, words
 from emojudge.training.outputs import embeddings
-from emojudge.training.run import load_split
+from emojudge.training.split import load_split
 
 PAIRS_PER_EMOTION = 600
 TELLING_SHARE = 0.5  # of the pairs have words of the voice's emotion; the others have neutral words

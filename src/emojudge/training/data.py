@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,12 +20,12 @@ from emojudge.audio.decode import SAMPLE_RATE, decode
 from emojudge.audio.windows import trim
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, SCALE_HALF, SCALE_MIDDLE, SECONDARY, scores_in_order
 from emojudge.errors import CorpusError
+from emojudge.progress import Progress, untold
 from emojudge.records import Utterance
 from emojudge.training.augment import Augmentation
 from emojudge.training.rows import Rows, stored
 
 PCM_SCALE = 32768  # of 16-bit samples: what 1.0 is
-Progress = Callable[[int, int, str], None]  # steps done, steps in all, what to say
 AUXILIARY = ("female", *SECONDARY)  # the columns of `Batch.auxiliary`
 
 
@@ -103,7 +103,7 @@ class AudioData:
         augment: bool,
         trim_db: float | None = None,
         decoded: Path | None = None,
-        progress: Progress = lambda done, steps, text: None,
+        progress: Progress = untold,
     ) -> None:
         self._trim_db = trim_db
         self._paths = [_need_audio(u) for u in utterances]
@@ -152,9 +152,7 @@ class AudioData:
         return self._decoded[index].astype(np.float32) / np.float32(PCM_SCALE)
 
 
-def decode_all(
-    paths: Sequence[Path], folder: Path, progress: Progress = lambda done, steps, text: None
-) -> Rows:
+def decode_all(paths: Sequence[Path], folder: Path, progress: Progress = untold) -> Rows:
     """16-bit samples of recordings at 16 kHz, `(samples,)` each, in one file on disk: 0.12 GB an hour.
 
     What is there is not decoded again, as long as no recording has changed since.

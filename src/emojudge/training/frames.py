@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from emojudge.progress import Progress, untold
 from emojudge.training.batching import sorted_batches
-from emojudge.training.data import AudioData, Progress, collate
+from emojudge.training.data import AudioData, collate
 from emojudge.training.rows import Rows, stored
 
 Encode = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # as `AcousticModel.encode`
@@ -72,7 +73,7 @@ def encode_views(
     encode: Encode,
     folder: Path,
     key: str,
-    progress: Progress = lambda done, steps, text: None,
+    progress: Progress = untold,
 ) -> list[Rows]:
     """The clips' frames as they are and, from the second view on, augmented; what is on disk is not redone.
 

@@ -16,16 +16,10 @@ from emojudge.emotions import EMOTIONS
 from emojudge.errors import BundleError, TrainingError
 from emojudge.recipe import Recipe
 from emojudge.training.data import AudioData, targets
+from emojudge.training.model import model_and_data, tokenizer_file, weights_at
 from emojudge.training.outputs import outputs
-from emojudge.training.run import (
-    Split,
-    best_parameters,
-    load_split,
-    model_and_data,
-    source_name,
-    tokenizer_file,
-    weights_at,
-)
+from emojudge.training.run import best_parameters
+from emojudge.training.split import Split, load_split, source_name
 from emojudge.training.steps import split_outputs
 
 AUGMENTED_SEED = 2026  # of the held-out clips' second version, as a strange channel would give it

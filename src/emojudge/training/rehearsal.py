@@ -13,8 +13,10 @@ import torch
 from emojudge.recipe import Recipe
 from emojudge.training.batching import epoch_batches
 from emojudge.training.data import Data
+from emojudge.training.model import model_and_data
 from emojudge.training.ranks import Ranks
-from emojudge.training.run import Split, load_split, make_trainer, model_and_data
+from emojudge.training.run import make_trainer
+from emojudge.training.split import Split, load_split
 from emojudge.training.trainer import Trainer
 
 STEPS = 3  # that are measured, after one that is not: the first one pays for what the others have

@@ -2,55 +2,31 @@
 
 import hashlib
 import json
-import logging
 import platform
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from emojudge.bundle.make import embedding_statistics
-from emojudge.corpora.sources import source_split
 from emojudge.errors import RecipeError, TrainingError
 from emojudge.files import write_whole
 from emojudge.models.acoustic import AcousticModel
-from emojudge.models.linguistic import LinguisticModel
-from emojudge.recipe import AcousticSettings, Recipe, Source
-from emojudge.records import Utterance
+from emojudge.progress import Progress, untold
+from emojudge.recipe import Recipe
 from emojudge.training.checkpoint import load_checkpoint
-from emojudge.training.data import AUXILIARY, AudioData, Data, Progress, TextData, targets
-from emojudge.training.frames import FrameData, encode_views
+from emojudge.training.data import Data
+from emojudge.training.model import model_and_data
 from emojudge.training.outputs import embeddings
 from emojudge.training.ranks import Ranks
-from emojudge.training.steps import output_count
+from emojudge.training.split import Split, load_split
 from emojudge.training.trainer import Trainer
 
 BEST = "best.safetensors"
-MakeData = Callable[["Split", bool], Data]  # whether it is for training: augmented, statistics taken
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Split:
-    """The utterances of a recipe's split, and how often an epoch takes each."""
-
-    utterances: list[Utterance]
-    repeats: NDArray[np.float64]
-    choices: NDArray[np.bool_]  # (items, 8): the emotions that an item's corpus has labels for
-    views: NDArray[np.int64]  # how often each is encoded ahead of training, see `training.frames`
-    sources: NDArray[np.str_]  # what each comes from: a corpus, and where it lies
-
-    def of(self, sources: set[str]) -> list[int]:
-        """The items' positions that come from these sources."""
-        return [at for at, source in enumerate(self.sources) if source in sources]
 
 
 @dataclass(frozen=True)
@@ -69,7 +45,7 @@ def train(
     data: Path,
     folder: Path,
     weights: Path | None = None,
-    progress: Progress = lambda done, steps, text: None,
+    progress: Progress = untold,
     cache: Path | None = None,
     start_from: Path | None = None,
 ) -> Trained:
@@ -94,7 +70,7 @@ def train(
     torch.manual_seed(recipe.training.seed)
     with Ranks().first_alone():
         _claim(folder, recipe, start_from)
-        parts = {name: load_split(recipe, data, name) for name in ("train", "validation")}
+        parts: dict[str, Split] = {name: load_split(recipe, data, name) for name in ("train", "validation")}
         frames, decoded = cache or folder / "frames", cache or folder / "audio"
         model, make = model_and_data(recipe, weights, frames, progress, decoded)
         train_data, validation_data = make(parts["train"], True), make(parts["validation"], False)
@@ -144,193 +120,10 @@ def make_trainer(recipe: Recipe, model: nn.Module, train_data: Data, repeats: ND
     return Trainer(model, recipe.training, recipe.tasks, train_data, repeats, validation, folder, penalty)
 
 
-def load_split(recipe: Recipe, data: Path, name: str) -> Split:
-    """All utterances of the recipe's sources in `train` or `validation` that have a target of its tasks.
-
-    Those without what the model reads, a transcript or a recording, are left out, and a warning counts them.
-
-    Raises:
-        TrainingError: none is left.
-    """
-    utterances: list[Utterance] = []
-    repeats: list[float] = []
-    choices: list[NDArray[np.bool_]] = []
-    views: list[int] = []
-    sources: list[str] = []
-    for source in recipe.data:
-        soft = source.labels == "votes" and name == "train"
-        read = [u if soft else _decided(u, source) for u in source_split(source, data, name)]
-        wanted = [u for u in read if _has_target(u, recipe)]
-        chosen = [u for u in wanted if _has_input(u, recipe)]
-        if left := len(wanted) - len(chosen):
-            what = "recording" if recipe.modality == "audio" else "transcript"
-            logger.warning("%s, %s: %d left out, which have no %s", source_name(source), name, left, what)
-        utterances += chosen
-        repeats += [source.repeat] * len(chosen)
-        views += [source.views] * len(chosen)
-        sources += [source_name(source)] * len(chosen)
-        labelled = targets(chosen)[0].any(axis=0)
-        choices.append(np.tile(labelled, (len(chosen), 1)))
-    if not utterances:
-        found = f"no labelled utterance with {recipe.modality} in {name}"
-        raise TrainingError(recipe.name, found=found, expected="at least one")
-    together = np.concatenate(choices)
-    together[:, ~together.any(axis=0)] = True  # an emotion that no corpus has is one that nothing shows
-    return Split(utterances, np.array(repeats), together, np.array(views), np.array(sources))
-
-
-def source_name(source: Source) -> str:
-    """A corpus may come twice, such as two tables; with its folder it is one alone."""
-    return f"{source.corpus}:{source.folder}"
-
-
-def _decided(utterance: Utterance, source: Source) -> Utterance:
-    """The utterance without its votes, where its corpus has decided or the recipe wants decisions alone."""
-    if utterance.emotion or utterance.label or source.labels == "consensus":
-        return utterance.model_copy(update={"votes": None})
-    return utterance
-
-
-def _has_target(utterance: Utterance, recipe: Recipe) -> bool:
-    labelled = "emotion" in recipe.tasks and bool(utterance.emotion or utterance.votes)
-    return labelled or ("attributes" in recipe.tasks and utterance.attributes is not None)
-
-
-def _has_input(utterance: Utterance, recipe: Recipe) -> bool:
-    return (utterance.audio if recipe.modality == "audio" else utterance.transcript) is not None
-
-
-def model_and_data(
-    recipe: Recipe,
-    weights: Path | None,
-    cache: Path | None = None,
-    progress: Progress = lambda done, steps, text: None,
-    decoded: Path | None = None,
-) -> tuple[nn.Module, MakeData]:
-    """The recipe's model with its pre-trained encoder, and what turns a split into its data.
-
-    Args:
-        weights: folder in which the recipe's `weights` are looked up; None: as the recipe names them.
-        cache: folder for the frames of a frozen backbone; None: recordings are encoded whenever they come.
-        decoded: folder for decoded recordings, where the recipe wants them kept; None: for data that is read
-            once.
-    """
-    outputs = output_count(recipe.tasks)
-    auxiliary = len(AUXILIARY) if recipe.training.auxiliary else 0
-    if recipe.acoustic is not None and recipe.modality == "audio":
-        settings = recipe.acoustic
-        where = weights_at(settings.backbone.weights, weights)
-        acoustic = AcousticModel.from_settings(settings, outputs, where, auxiliary)
-        kept = cache if settings.cache_frames else None
-        if kept and any(p.requires_grad for p in acoustic.backbone.parameters()):
-            raise RecipeError(
-                "acoustic.cache_frames",
-                found="a backbone that is trained",
-                expected="one that is frozen as a whole",
-                advice="Set backbone.frozen_layers to the number of its layers.",
-            )
-
-        def make(split: Split, training: bool) -> Data:
-            measured = training and settings.normalisation == "corpus"
-            if kept is not None and not measured:
-                return _encoded(acoustic, settings, split, training, kept, progress)
-            made = AudioData(
-                split.utterances,
-                settings.max_seconds,
-                settings.augment and training,
-                settings.trim_db,
-                decoded if settings.cache_audio else None,
-                progress,
-            )
-            if measured:
-                mean, deviation = made.statistics()
-                acoustic.mean.fill_(mean)
-                acoustic.deviation.fill_(deviation)
-            made.choices = split.choices
-            return made if kept is None else _encoded(acoustic, settings, split, training, kept, progress)
-
-        return acoustic, make
-    if recipe.linguistic is None:
-        raise RecipeError(recipe.name, found="no section 'linguistic'", expected="one for text")
-    text = recipe.linguistic
-    where = weights_at(text.backbone.weights, weights)
-    model = LinguisticModel.from_settings(text, outputs, where, auxiliary)
-    tokenizer = _tokenizer(where)
-
-    def make_text(split: Split, training: bool) -> Data:
-        made = TextData(split.utterances, tokenizer, text.max_tokens)
-        made.choices = split.choices
-        return made
-
-    return model, make_text
-
-
-def tokenizer_file(where: str) -> Path:
-    """The `tokenizer.json` that lies with the weights at `where`, a folder or a name on the Hub.
-
-    Raises:
-        RecipeError: there is none.
-    """
-    from transformers.utils.hub import cached_file
-
-    try:  # None is for callers who allow that there is none
-        return Path(cast(str, cached_file(where, "tokenizer.json")))
-    except OSError as error:
-        raise _no_tokenizer(where, error) from error
-
-
-def _encoded(
-    model: AcousticModel, settings: AcousticSettings, split: Split, training: bool, cache: Path,
-    progress: Progress,
-) -> FrameData:  # fmt: skip
-    """The split's frames, source by source, which is how runs and the making of a bundle share them."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.eval().to(device)
-
-    def encode(waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        hidden, frames = model.encode(waveforms.to(device), lengths.to(device))
-        return hidden.cpu(), frames.cpu()
-
-    kept = {"backbone", "normalisation", "max_seconds", "trim_db", "augment"}
-    depends = settings.model_dump(include=kept, exclude={"backbone": {"lora"}})  # which no frozen one has
-    normal = [float(model.mean), float(model.deviation)]
-    clips, frames = [], []
-    order: list[NDArray[np.int64]] = []
-    for source in np.unique(split.sources):
-        rows = np.flatnonzero(split.sources == source)
-        views = int(split.views[rows[0]]) if training else 1
-        items = [split.utterances[i] for i in rows]
-        group = AudioData(items, settings.max_seconds, settings.augment, settings.trim_db)
-        group.choices = split.choices[rows]
-        key = json.dumps([[u.id for u in items], depends, normal, version("emojudge")])
-        frames.append(encode_views(group, views, encode, cache, key, progress))
-        clips.append(group)
-        order.append(rows)
-    return FrameData(clips, frames, np.argsort(np.concatenate(order)))
-
-
 def standardise(model: AcousticModel, data: Data, repeats: NDArray[np.float64]) -> None:
     """Bring the head's input to mean 0 and deviation 1 over the training split's clips as they are."""
     mean, deviation = embedding_statistics(embeddings(model, data), repeats)
     model.head.standardise(torch.tensor(mean), torch.tensor(deviation))
-
-
-def _tokenizer(where: str) -> Tokenizer:
-    path = tokenizer_file(where)
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises nothing narrower
-        raise _no_tokenizer(where, error) from error
-
-
-def _no_tokenizer(where: str, error: Exception) -> RecipeError:
-    reason, *_ = str(error).split("\n")
-    return RecipeError(where, found=f"no tokenizer: {reason}", expected="a tokenizer.json")
-
-
-def weights_at(name: str, folder: Path | None) -> str:
-    """Where the weights are: under the folder that was given, else a path or Hub name as it stands."""
-    return str(folder / name) if folder else name
 
 
 def _claim(folder: Path, recipe: Recipe, start_from: Path | None) -> None:

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from emojudge.emotions import EMOTIONS
 from emojudge.errors import TrainingError
 from emojudge.models.pretrained import checkpoint_gradients
+from emojudge.progress import Progress, untold
 from emojudge.recipe import Task, TrainingSettings, VectorScaling
 from emojudge.training.batching import epoch_batches
 from emojudge.training.checkpoint import (
@@ -26,7 +27,7 @@ from emojudge.training.checkpoint import (
     under_prefix,
     with_prefix,
 )
-from emojudge.training.data import Batch, Data, Progress, collate
+from emojudge.training.data import Batch, Data, collate
 from emojudge.training.imbalance import (
     balance,
     class_weights,
@@ -122,7 +123,7 @@ class Trainer:
         self._steps = settings.epochs * len(self._batches(0))  # every epoch has as many
         self._check()
 
-    def run(self, progress: Progress = lambda done, steps, text: None) -> dict[str, float]:
+    def run(self, progress: Progress = untold) -> dict[str, float]:
         """Train to the end or to the end of patience; returns the best epoch's validation metrics.
 
         Raises:
@@ -134,7 +135,7 @@ class Trainer:
         at = self._position
         with Log(self._folder, at.epoch, at.step) if self._ranks.first else contextlib.nullcontext() as log:
             while at.epoch < self._settings.epochs and not self._out_of_patience():
-                self._run_epoch(log, progress if log else lambda done, steps, text: None)
+                self._run_epoch(log, progress if log else untold)
         self._ranks.wait()  # for the file that the first one has written
         tensors, state = load_checkpoint(self._folder / "best.safetensors")
         load_whole(self.model, tensors)

@@ -67,14 +67,10 @@ def asked(server: BatchServer) -> list[list[str]]:
 
 
 def test_answers_come_in_the_requests_order(batch_server: BatchServer, store: SqliteStore) -> None:
-    progress: list[tuple[int, int]] = []
-    batches = runner(batch_server, store)
-    batches._progress = lambda done, total: progress.append((done, total))
-    answers = batches.ask_all(some_requests())
+    answers = runner(batch_server, store).ask_all(some_requests())
     assert [answer.key for answer in answers] == [f"k{i}" for i in range(5)]
     assert all(answer.texts == ("H",) and answer.error is None for answer in answers)
     assert {answer.extra["batch"] for answer in answers} == {"batch-0"}
-    assert progress[-1] == (5, 5)
     (batch,) = batch_server.batches.values()
     assert batch["metadata"].keys() == {"emojudge_shard", "emojudge_attempt"}
     assert (batch["endpoint"], batch["completion_window"]) == ("/v1/chat/completions", "24h")

@@ -28,8 +28,6 @@ CANCELLING = 900.0  # seconds; OpenAI takes up to ten minutes to cancel
 QUEUE_FULL = "token_limit_exceeded"  # why a batch failed that will do once others are through
 WAIT_POLLS = 10  # polls until it is submitted again, or a server that is away is asked again
 
-Progress = Callable[[int, int], None]  # answers so far, of so many
-
 log = logging.getLogger(__name__)
 
 
@@ -54,7 +52,6 @@ class Batches:
         store: Store,
         limits: Limits | None = None,
         *,
-        progress: Progress | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -63,7 +60,6 @@ class Batches:
         self._store = store
         self._limits = limits or Limits()
         self._attempts = self._limits.attempts
-        self._progress = progress or (lambda done, total: None)
         self._sleep = sleep
         self._clock = clock
         self._tries: Counter[str] = Counter()  # submissions that left a call unanswered
@@ -92,11 +88,9 @@ class Batches:
                 self._sleep(WAIT_POLLS * self._limits.poll)
                 self._wait = False
             shards += [self._submit(some, data) for some, data in self._files(fresh)]
-            waiting = len({key.rpartition("#")[0] for key in missing})  # requests, not calls
-            self._follow(shards, len(unique), waiting / len(missing))
+            self._follow(shards)
         found = self._store.answers(list(unique))
         rest = {key: self._best(request) for key, request in unique.items() if not settled(found.get(key))}
-        self._progress(len(unique), len(unique))
         return [rest[request.key] if request.key in rest else found[request.key] for request in requests]
 
     # ----------------------------------------------------------------------------------------------- planning
@@ -223,12 +217,10 @@ class Batches:
 
     # ---------------------------------------------------------------------------------------------- following
 
-    def _follow(self, shards: list[Shard], total: int, share: float) -> None:
-        """Poll until every shard is closed; of so many requests, whose calls under way are such a share."""
+    def _follow(self, shards: list[Shard]) -> None:
+        """Poll until every shard is closed."""
         shards = [shard for shard in shards if shard.batch is not None]
         while shards:
-            rest = sum(len(shard.keys) - self._finished(shard) for shard in shards)
-            self._progress(max(0, total - round(rest * share)), total)
             shards = [shard for shard in map(self._look, shards) if shard.state != "closed"]
             if shards:
                 self._sleep(self._limits.poll)
@@ -324,11 +316,6 @@ class Batches:
             self._tries[key] += 1
             if key not in self._failed:
                 self._failed[key] = self._provider.redact(failure(key, why, transient=True))
-
-    def _finished(self, shard: Shard) -> int:
-        news, _ = self._seen.get(str(shard.batch), (None, 0.0))
-        counts = news[1:] if isinstance(news, tuple) else ()
-        return sum(count for count in counts if isinstance(count, int))
 
 
 def _distinct(requests: Sequence[Request]) -> dict[str, Request]:

@@ -13,11 +13,10 @@ from starlette.responses import Response, StreamingResponse
 
 from emojudge.audio.decode import SAMPLE_RATE
 from emojudge.records import Passage
-from emojudge.serve.jobs import Store
 from emojudge.serve.problems import Problem
 from emojudge.serve.routes.documented import answer, errors
 from emojudge.serve.schema import Correction, CorrectionRequest, Corrections, DoubtfulResponse, JobId
-from emojudge.serve.service import service_of
+from emojudge.serve.service import Service, service_of
 
 PIECE = 2**16  # bytes
 ZIPPED = {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
@@ -28,13 +27,14 @@ router = APIRouter(tags=["corrections"])
 @router.get("/v1/doubtful", response_model=DoubtfulResponse, responses=errors())
 async def doubtful(request: Request, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Response:
     """Passages that nobody has corrected, those first whose emotion stands out least."""
-    return answer(DoubtfulResponse(passages=service_of(request).store.doubtful(limit)))
+    return answer(DoubtfulResponse(passages=service_of(request).corrections.doubtful(limit)))
 
 
 @router.post("/v1/corrections", status_code=201, response_model=Correction, responses=errors(404, 409))
 async def correct(request: Request, asked: CorrectionRequest) -> Response:
     """Keep what a person says a passage is; it takes the place of an earlier correction."""
-    store = service_of(request).store
+    service = service_of(request)
+    store = service.store
     job, passage = store.get(asked.job), store.passage(asked.job, asked.passage)
     if job is None or passage is None:
         raise Problem(404, found="no such passage", expected="a job's id, and a place among its passages")
@@ -47,7 +47,7 @@ async def correct(request: Request, asked: CorrectionRequest) -> Response:
             expected="something to learn from",
             advice="Give its transcript, or start the server with --keep-audio.",
         )
-    return answer(store.correct(asked, passage, job.audio_kept), 201)
+    return answer(service.corrections.add(asked, passage, job.audio_kept), 201)
 
 
 @router.get("/v1/corrections", response_model=Corrections, responses=errors())
@@ -55,7 +55,7 @@ async def corrected(
     request: Request, job: Annotated[JobId | None, Query(description="Of this job alone.")] = None
 ) -> Response:
     """What people said, by job and passage."""
-    return answer(Corrections(corrections=service_of(request).store.corrected(job)))
+    return answer(Corrections(corrections=service_of(request).corrections.of(job)))
 
 
 @router.delete("/v1/corrections/{job}/{passage}", status_code=204, responses=errors(404))
@@ -63,7 +63,7 @@ async def take_back(
     request: Request, job: Annotated[JobId, Path()], passage: Annotated[int, Path(ge=0, lt=2**31)]
 ) -> Response:
     """Forget a correction: the passage is what was predicted again."""
-    if not service_of(request).store.uncorrect(job, passage):
+    if not service_of(request).corrections.delete(job, passage):
         raise Problem(404, found="no such correction", expected="a passage that was corrected")
     return Response(status_code=204)
 
@@ -77,20 +77,20 @@ async def export(request: Request) -> Response:
     Unpacked, its folder is what a recipe's `table` corpus and `emojudge corpus check` read.
     """
     service = service_of(request)
-    file = await service.run(_packed, service.store)
+    file = await service.run(_packed, service)
     if file is None:
         raise Problem(404, found="no correction", expected="at least one")
     headers = {"Content-Disposition": 'attachment; filename="corrections.zip"'}
     return StreamingResponse(_pieces(file), media_type="application/zip", headers=headers)
 
 
-def _packed(store: Store) -> IO[bytes] | None:
+def _packed(service: Service) -> IO[bytes] | None:
     rows: list[str] = []
     file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it was sent
     with zipfile.ZipFile(file, "w") as packed:
-        for asked, passage, kept in store.corrections():
+        for asked, passage, kept in service.corrections.learned():
             row = _row(asked, passage)
-            path = store.kept(asked.job)
+            path = service.store.kept(asked.job)
             if kept and path.exists():
                 row["file"] = f"audio/{row['id']}.flac"
                 packed.writestr(row["file"], _cut(path, passage))

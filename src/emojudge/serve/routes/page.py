@@ -1,10 +1,14 @@
 """The server's page: files that anybody may have, as they hold nothing of anyone."""
 
+from functools import cache
 from pathlib import Path
+from string import Template
 
 from fastapi import APIRouter
-from starlette.responses import FileResponse
+from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
+
+from emojudge.page.report import player
 
 FOLDER = Path(__file__).parents[1] / "web"
 
@@ -13,6 +17,11 @@ files = StaticFiles(directory=FOLDER, packages=[("emojudge.page", "assets")])  #
 
 
 @router.get("/", include_in_schema=False)
-async def page() -> FileResponse:
+async def page() -> HTMLResponse:
     """The page itself; what it needs is under `/page/`."""
-    return FileResponse(FOLDER / "index.html", media_type="text/html")
+    return HTMLResponse(_page())
+
+
+@cache
+def _page() -> str:
+    return Template((FOLDER / "index.html").read_text("utf-8")).substitute(player=player())
