@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import cost_of, median_seconds
+from benchmarks.timing import cost_of, in_turns, median_seconds
 from emojudge.bundle.format import Bundle
 from emojudge.bundle.sessions import AcousticSession
 
@@ -68,8 +68,9 @@ def _speed(bundle: Bundle) -> dict[str, Any]:
     try:
         session = AcousticSession(bundle, threads=1)
         session.embed(clips[:2])
-        alone = median_seconds(lambda: [session.embed([clip]) for clip in clips])
-        together = median_seconds(lambda: session.embed(clips))
+        alone, together = in_turns(
+            lambda: [session.embed([clip]) for clip in clips], lambda: session.embed(clips)
+        )
     finally:
         os.sched_setaffinity(0, cores)
     return {

@@ -21,6 +21,17 @@ def median_seconds(call: Callable[[], object], clock: Callable[[], float] = time
     return statistics.median(times)
 
 
+def in_turns(*calls: Callable[[], object]) -> list[float]:
+    """The median times of calls that take turns: a machine's pace wanders, and meets all alike."""
+    times: list[list[float]] = [[] for _ in calls]
+    for _ in range(REPEATS):
+        for call, found in zip(calls, times, strict=True):
+            at = time.perf_counter()
+            call()
+            found.append(time.perf_counter() - at)
+    return [statistics.median(each) for each in times]
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a command took."""
