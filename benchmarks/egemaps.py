@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emojudge.audio.decode import SAMPLE_RATE, decode
+from benchmarks.embedded import functionals
+from emojudge.audio.decode import decode
 from emojudge.corpora import load_corpus
 from emojudge.emotions import EMOTIONS
 from emojudge.evaluation.metrics import uar
 from emojudge.recipe import Recipe
 from emojudge.records import Utterance
-from emojudge.training.run import load_split
+from emojudge.training.split import load_split
 
 Features = NDArray[np.float64]
 RECIPE = Path(__file__).parent.parent / "recipes" / "default" / "audio.yaml"
@@ -78,17 +79,13 @@ def _share(recipe: Recipe, corpora: Path, name: str) -> list[Utterance]:
 
 def _features(utterances: Sequence[Utterance]) -> Features:
     """The 88 functionals, `(items, 88)`; of recordings too short or too silent for one, 0."""
-    import opensmile
-
-    smile = opensmile.Smile(
-        feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=opensmile.FeatureLevel.Functionals
-    )
+    measure = functionals()
     rows = []
     for number, utterance in enumerate(utterances):
         if number % 500 == 0:
             print(f"{number} of {len(utterances)} recordings", file=sys.stderr, flush=True)
         assert utterance.audio is not None
-        rows.append(smile.process_signal(decode(utterance.audio).samples, SAMPLE_RATE).to_numpy()[0])
+        rows.append(measure(decode(utterance.audio).samples)[0])
     return np.nan_to_num(np.array(rows, dtype=np.float64))
 
 

@@ -14,7 +14,9 @@ from emojudge.emotions import EMOTIONS
 from emojudge.evaluation.metrics import uar
 from emojudge.recipe import Recipe
 from emojudge.training.frames import FrameData
-from emojudge.training.run import Split, model_and_data, standardise
+from emojudge.training.model import model_and_data
+from emojudge.training.run import standardise
+from emojudge.training.split import Split
 from emojudge.training.trainer import Trainer
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "emodb" / "frozen.yaml"

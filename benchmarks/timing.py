@@ -11,24 +11,23 @@ from dataclasses import dataclass
 REPEATS = 5
 
 
-def median_seconds(call: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+Clock = Callable[[], float]
+
+
+def median_seconds(call: Callable[[], object], clock: Clock = time.perf_counter) -> float:
     """The median time of REPEATS runs: by the wall, or by `time.process_time`, whatever else is running."""
-    times = []
-    for _ in range(REPEATS):
-        at = clock()
-        call()
-        times.append(clock() - at)
-    return statistics.median(times)
+    (median,) = in_turns(call, clock=clock)
+    return median
 
 
-def in_turns(*calls: Callable[[], object]) -> list[float]:
+def in_turns(*calls: Callable[[], object], clock: Clock = time.perf_counter) -> list[float]:
     """The median times of calls that take turns: a machine's pace wanders, and meets all alike."""
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(REPEATS):
         for call, found in zip(calls, times, strict=True):
-            at = time.perf_counter()
+            at = clock()
             call()
-            found.append(time.perf_counter() - at)
+            found.append(clock() - at)
     return [statistics.median(each) for each in times]
 
 

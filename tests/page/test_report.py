@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,29 +105,24 @@ class Tab(Watched):
 
     def until(self, expression: str) -> None:
         """Wait for what is true in the page; Playwright's own way would need its policy to allow eval."""
-        for _ in range(200):
-            if self.page.evaluate(expression):
-                return
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"not within 10 s: {expression}")
+        self._come(lambda: self.page.evaluate(expression), expression)
 
     def shows(self, selector: str, text: str) -> None:
         """Events come when the browser has time for them, so that what follows from one is waited for."""
-        for _ in range(200):
-            if self.page.inner_text(selector) == text:
-                return
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"{selector}: {self.page.inner_text(selector)!r}, not {text!r} within 10 s")
+        self._come(lambda: self.page.inner_text(selector) == text, f"{selector} with {text!r}")
 
     def at(self, seconds: float, when: str | None = None, within: float = 0.05) -> None:
         """That the page comes to show this time, and the passage that begins at `when`."""
-        for _ in range(200):
-            if abs(self.time() - seconds) <= within:
-                break
-            self.page.wait_for_timeout(50)
-        assert self.time() == pytest.approx(seconds, abs=within)
+        self._come(lambda: self.time() == pytest.approx(seconds, abs=within), f"{seconds} s on its clock")
         if when is not None:
             self.shows("[aria-current] .when", when)
+
+    def _come(self, there: Callable[[], bool], what: str) -> None:
+        for _ in range(200):
+            if there():
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"not within 10 s: {what}")
 
 
 @pytest.fixture

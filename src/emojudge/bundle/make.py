@@ -63,8 +63,7 @@ def make_bundle(
         text: LinguisticPart | None = None
         if isinstance(linguistic, Bundle):
             text = linguistic.manifest.text
-            taken = {"linguistic.onnx", "tokenizer.json", PROSODY} & linguistic.manifest.hashes.keys()
-            for file in taken:
+            for file in {"linguistic.onnx", "tokenizer.json", PROSODY} & linguistic.manifest.hashes.keys():
                 shutil.copyfile(linguistic.file(file), temporary / file)
             if torch_weights:
                 shutil.copyfile(linguistic.weights("linguistic"), temporary / f"linguistic{WEIGHTS}")
