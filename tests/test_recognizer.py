@@ -8,7 +8,7 @@ import soundfile
 
 from emojudge import encoder
 from emojudge import recognizer as module
-from emojudge.audio.decode import decode
+from emojudge.audio.decode import Audio, decode
 from emojudge.bundle.format import Bundle
 from emojudge.emotions import EMOTIONS, scores_in_order
 from emojudge.errors import AudioError, TranscriptError
@@ -265,6 +265,22 @@ def test_results_come_while_more_is_read(recognizer: Recognizer, monkeypatch: py
     results = recognizer.predict(endless())
     assert [next(results).id for _ in range(5)] == ["0", "1", "2", "3", "4"]
     assert len(asked) <= 6 + 2 * 2 + module.DECODED + 2  # given, encoded, decoded, and under way
+
+
+def test_results_of_long_recordings_come_as_soon_as_they_are_encoded(
+    recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(encoder, "PENDING", 16_000)
+    monkeypatch.setattr(module, "DECODED", 1)
+    asked: list[int] = []
+
+    def long():
+        for number in range(module.CHUNK):
+            asked.append(number)
+            yield Utterance(id=str(number)), Audio(clip(1.0), 1.0, "clip")
+
+    assert next(recognizer.predict(long())).id == "0"
+    assert len(asked) < 10
 
 
 def test_no_utterances(recognizer: Recognizer):

@@ -1,6 +1,7 @@
 """Work that was killed goes on with the predictions that it has, and only with those that are its own."""
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -87,19 +88,42 @@ def test_other_samples_words_names_or_options_are_predicted(recognizer: Recogniz
     assert counting.asked == ["a", "a", "b", "a"]
 
 
-def test_failures_and_paths_are_tried_again_and_a_damaged_line_is_none(
-    recognizer: Recognizer, tmp_path: Path
-) -> None:
+def test_failures_are_tried_again_and_a_damaged_line_is_none(recognizer: Recognizer, tmp_path: Path) -> None:
     place = tmp_path / "x.heard"
-    items: list[Input] = [Utterance(id="path", audio=RECORDING), Utterance(id="nothing"), segment("a", 1)]
+    items: list[Input] = [Utterance(id="nothing"), segment("a", 1)]
     kinds = killed_after(Remembered(recognizer, place), items)
-    assert kinds == [Prediction, Failure, Prediction]
+    assert kinds == [Failure, Prediction]
     key, _ = place.read_text("utf-8").split(" ", 1)
     place.write_text(f"{key} {{}}\n", encoding="utf-8")
     counting = Counting(recognizer)
     with Remembered(counting, place) as remembered:
         assert [type(result) for result in remembered.predict(items)] == kinds
-    assert counting.asked == ["path", "nothing", "a"]
+    assert counting.asked == ["nothing", "a"]
+
+
+def test_recordings_are_known_by_their_file_until_it_changes(recognizer: Recognizer, tmp_path: Path) -> None:
+    place, paths = tmp_path / "x.heard", [tmp_path / f"{name}.flac" for name in "abc"]
+    for path in paths[:2]:
+        path.write_bytes(RECORDING.read_bytes())
+    items = [Utterance(id=path.stem, audio=path) for path in paths]
+    assert killed_after(Remembered(recognizer, place), [*items]) == [Prediction, Prediction, Failure]
+    os.utime(paths[1], ns=(0, 0))
+    counting = Counting(recognizer)
+    with Remembered(counting, place) as remembered:
+        results = list(remembered.predict(items))
+    assert [result.id for result in results] == ["a", "b", "c"]
+    assert counting.asked == ["b", "c"]  # changed, and not there
+
+
+def test_any_number_of_utterances_is_looked_up_in_parts(
+    recognizer: Recognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emojudge.remembered.PART", 2)
+    texts = ("so happy", "so sad", "you never call", "no", "thank you")
+    items = [Utterance(id=text, transcript=Transcript(text=text, source="given")) for text in texts]
+    expected = list(recognizer.predict(items))
+    with Remembered(recognizer, tmp_path / "x.heard") as remembered:
+        assert list(remembered.predict(iter(items))) == expected
 
 
 def test_a_file_that_cannot_be_written_is_named(recognizer: Recognizer, tmp_path: Path) -> None:

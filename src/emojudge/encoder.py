@@ -38,6 +38,11 @@ class Encoder:
         self._waiting: list[tuple[Heard, Samples]] = []
         self._samples = 0
 
+    @property
+    def idle(self) -> bool:
+        """Whether every window that was added has been encoded."""
+        return not self._waiting
+
     def add(self, heard: Heard, window: Samples) -> None:
         self._waiting.append((heard, window))
         heard.lengths.append(len(window))

@@ -23,7 +23,7 @@ from emojudge.opinions import Logits, Opinions
 from emojudge.records import Failure, Prediction, Transcript, Utterance
 
 Input = Utterance | tuple[Utterance, Audio]  # the second for an utterance whose audio is already decoded
-CHUNK = 32  # utterances that are decided together
+CHUNK = 32  # utterances at most that are decided together
 DECODED = 32  # windows that are decoded while those before are encoded
 
 
@@ -120,12 +120,15 @@ class Recognizer:
     def _encoded(
         self, utterances: Iterable[Input], adapt_to: Adapt | None
     ) -> Iterator[list[Heard | Failure]]:
-        """Utterances whose audio is encoded, CHUNK at a time, while others are decoded."""
+        """Utterances whose audio is encoded, up to CHUNK at a time, while others are decoded."""
         encoder = Encoder(self._acoustic)
         results: list[Heard | Failure] = []
         for piece in ahead(self._decoded(utterances, adapt_to), DECODED):
             if isinstance(piece, tuple):
                 encoder.add(*piece)
+                if results and encoder.idle:  # of long recordings, few make much
+                    yield results
+                    results = []
                 continue
             if isinstance(piece, _Lost):
                 encoder.forget(piece.utterance)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ from emojudge.errors import EmojudgeError
 from emojudge.recognizer import Input, Recognizer
 from emojudge.records import Failure, Prediction
 
+PART = 256  # utterances that are looked up at a time
 _KEY = hashlib.sha256().digest_size * 2  # characters that a line begins with
 
 
@@ -22,9 +24,9 @@ class Remembered:
 
     Use it as a context: the file goes when the work is done, and stays where that ends before.
 
-    A prediction is known by all that it depends on: the segment's samples, its words, its id, the bundle, and
-    what runs it. So a file of another recording, or of other options, gives nothing, and does no harm.
-    Recordings that are named by their path are predicted each time; failures are tried again.
+    A prediction is known by all that it depends on: the samples, or the recording's path, size and time of
+    change; the words, the id, the bundle, and what runs it. So a file of other recordings or options gives
+    nothing, and does no harm. Failures are tried again.
 
     Args:
         recognizer: what predicts.
@@ -66,8 +68,12 @@ class Remembered:
         return len(self._places)
 
     def predict(self, utterances: Iterable[Input]) -> Iterator[Prediction | Failure]:
-        """Predictions in the order of the utterances, all of which are held at a time."""
-        asked = [(item, self._key(item)) for item in utterances]
+        """Predictions in the order of the utterances, of which PART are held at a time."""
+        given = iter(utterances)
+        while part := list(islice(given, PART)):
+            yield from self._predicted([(item, self._key(item)) for item in part])
+
+    def _predicted(self, asked: list[tuple[Input, str | None]]) -> Iterator[Prediction | Failure]:
         known = [self._recalled(key) for _, key in asked]
         fresh = [item for (item, _), found in zip(asked, known, strict=True) if found is None]
         made = self._recognizer.predict(fresh) if fresh else iter(())
@@ -102,10 +108,19 @@ class Remembered:
             return None
 
     def _key(self, item: Input) -> str | None:
-        if not isinstance(item, tuple):
-            return None
-        utterance, audio = item
+        """None for a recording that cannot be found: whoever predicts it says so."""
+        utterance, audio = item if isinstance(item, tuple) else (item, None)
         words = utterance.model_dump_json(include={"id", "transcript"}).encode()
-        digest = hashlib.sha256(b"\0".join((self._about, words, json.dumps(audio.notes).encode())))
-        digest.update(audio.samples.tobytes())
+        heard: object = None
+        if audio is not None:
+            heard = audio.notes
+        elif utterance.audio is not None:
+            try:
+                state = utterance.audio.stat()
+            except (OSError, ValueError):
+                return None
+            heard = [str(utterance.audio.absolute()), state.st_size, state.st_mtime_ns]
+        digest = hashlib.sha256(b"\0".join((self._about, words, json.dumps(heard).encode())))
+        if audio is not None:
+            digest.update(audio.samples.tobytes())
         return digest.hexdigest()

@@ -266,6 +266,29 @@ def test_control_c_keeps_what_was_done(tiny_bundle: Bundle, calls: Path) -> None
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_file_that_was_killed_goes_on_with_what_was_predicted(
+    predict: Run, tiny_bundle: Bundle, calls: Path
+) -> None:
+    for number in range(1000):
+        os.link("calls/b.wav", f"calls/{number}.wav")
+    process = subprocess.Popen([*command(tiny_bundle, "calls/*.wav"), "-o", "out.csv"])
+    kept = Path("out.csv.heard")
+    while not (kept.exists() and kept.stat().st_size):
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    assert not Path("out.csv").exists()
+    lines = kept.read_bytes().count(b"\n")
+    result = predict("calls/*.wav", "-o", "out.csv")
+    assert result.exit_code == 0
+    assert f"emojudge: out.csv: goes on with {lines} prediction" in result.stderr
+    assert predict("calls/*.wav", "-o", "straight.csv").exit_code == 0
+    assert Path("out.csv").read_bytes() == Path("straight.csv").read_bytes()
+    assert {path.name for path in Path().iterdir()} == {"calls", "out.csv", "straight.csv"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_a_reader_that_leaves_is_no_error(tiny_bundle: Bundle, calls: Path) -> None:
     names = [f"calls/{number}.wav" for number in range(300)]
     for name in names:

@@ -14,8 +14,9 @@ from emojudge.errors import EmojudgeError
 from emojudge.records import Failure, Prediction, Utterance
 
 if TYPE_CHECKING:
-    from emojudge.client import Client
     from emojudge.recognizer import Recognizer
+
+Predict = Callable[[Iterator[Utterance]], Iterator[Prediction | Failure]]
 
 MANY = 8  # inputs from which on a progress bar is worth its place
 FEW = 10  # recordings in a group below which adaptation changes little, see fusion.adaptation.PRIOR_COUNT
@@ -25,7 +26,6 @@ FEW = 10  # recordings in a group below which adaptation changes little, see fus
 class Judging:
     """A run over the inputs, and what became of it."""
 
-    recognizer: "Recognizer | Client"
     inputs: Inputs
     spool: Path  # where the copy of stdin is; of no interest to people
     group: Group | None = None
@@ -34,13 +34,13 @@ class Judging:
     failed: int = 0
     adapted: list[str] = field(default_factory=list)  # ids
 
-    def results(self) -> Iterator[Prediction | Failure]:
+    def results(self, predict: Predict) -> Iterator[Prediction | Failure]:
         """A prediction, or a failure that was named on stderr, for every input in its order."""
         utterances = self.inputs.utterances
         with bar("judging", len(utterances), self.bar and len(utterances) >= MANY) as advance:
             # An adapted run hears everything before it gives anything out.
             listened = _counted(utterances, advance) if self.group else iter(utterances)
-            judged = self.recognizer.predict(listened, adapt_to=self.group.value if self.group else None)
+            judged = predict(listened)
             for item in self.inputs.items:
                 result = item if isinstance(item, Failure) else next(judged)
                 if isinstance(result, Failure):

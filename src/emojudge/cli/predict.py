@@ -1,6 +1,9 @@
 """`emojudge predict`: recordings and texts in, one prediction each out."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +15,9 @@ from emojudge.cli.messages import count, say, utf8
 
 if TYPE_CHECKING:
     from emojudge.cli.inputs import Inputs
+    from emojudge.cli.judging import Predict
+    from emojudge.client import Client
+    from emojudge.recognizer import Recognizer
 
 
 def predict(
@@ -100,16 +106,20 @@ def predict(
         bar = sys.stderr.isatty() and not (
             output is None and chosen is not Format.TABLE and sys.stdout.isatty()
         )
-        judging = Judging(recognizer, gathered, Path(spool), adapt, bar)
-        results = judging.results()
         asked = o.Asked(
             judge, judge_settings, None, threshold, gate, ledger=ledger, max_cost=max_cost, redact=redact
         )
-        if asked != o.Asked(None):
-            own = recognizer.bundle if isinstance(recognizer, Recognizer) else None
-            results = judged(results, o.make_judge(asked, own), gathered.utterances, own)
+        own = recognizer.bundle if isinstance(recognizer, Recognizer) else None
+        check = o.make_judge(asked, own) if asked != o.Asked(None) else None
+        judging = Judging(gathered, Path(spool), adapt, bar)
         try:
-            with opened(output, chosen) as file:
+            with (
+                opened(output, chosen) as file,
+                _predictor(recognizer, output, adapt, language) as predict_all,
+            ):
+                results = judging.results(predict_all)
+                if check is not None:
+                    results = judged(results, check, gathered.utterances, own)
                 write(results, file, chosen)
         except KeyboardInterrupt:
             say(f"interrupted when {judging.done} of {count(len(gathered.items), 'input')} were done")
@@ -117,6 +127,26 @@ def predict(
     judging.report()
     if judging.failed:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _predictor(
+    recognizer: "Recognizer | Client", output: Path | None, adapt: Group | None, language: str | None
+) -> "Iterator[Predict]":
+    """What predicts; where a file is written, not again what a run before had predicted for it.
+
+    What is adapted depends on all the recordings, and what a server predicts is its own: neither is kept.
+    """
+    from emojudge.cli.remembering import remembering
+    from emojudge.recognizer import Recognizer
+
+    if adapt is not None:
+        yield partial(recognizer.predict, adapt_to=adapt.value)
+    elif isinstance(recognizer, Recognizer):
+        with remembering(recognizer, output, language) as remembered:
+            yield remembered.predict
+    else:
+        yield recognizer.predict
 
 
 def _gather(

@@ -2,8 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -15,6 +14,7 @@ from emojudge.cli.judged import summary
 from emojudge.cli.messages import count, say, utf8
 from emojudge.cli.output import opened
 from emojudge.cli.progress import bar
+from emojudge.cli.remembering import remembering
 from emojudge.cli.timelines import WRITERS
 from emojudge.errors import EmojudgeError
 from emojudge.records import Failure, Timeline, Transcript, Utterance
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from emojudge.audio.diarise import Diariser
     from emojudge.judge.judging import Judge
     from emojudge.page.sound import Sound
-    from emojudge.recognizer import Predictor, Recognizer
+    from emojudge.recognizer import Recognizer
     from emojudge.timeline import Result
 
 Find = Callable[[Path], Transcript | None]
@@ -174,7 +174,7 @@ class Reporting:
             with (
                 bar(utf8(path.name), _seconds(path), self.shown) as advance,
                 opened(target, Format.JSON) as file,
-                self._remembering(target) as predictor,
+                remembering(self.models.recognizer, target, self.models.language) as predictor,
                 Sound(keep=self.audio) as sound,
             ):
                 timeline = gather(
@@ -192,20 +192,6 @@ class Reporting:
             return [Failure(id=utterance.id, error=str(error))]
         self.verdicts.update(p.prediction.verdict.status for p in timeline.passages if p.prediction.verdict)
         return timeline.failures
-
-    @contextmanager
-    def _remembering(self, target: Path | None) -> "Iterator[Predictor]":
-        """The recogniser; beside a file, one that goes on with what a run that was killed had predicted."""
-        from emojudge.remembered import Remembered
-
-        if target is None:
-            yield self.models.recognizer
-            return
-        beside = target.with_name(target.name + ".heard")
-        with Remembered(self.models.recognizer, beside, self.models.language or "") as remembered:
-            if len(remembered):
-                say(f"{target}: goes on with {count(len(remembered), 'prediction')} of a run before")
-            yield remembered
 
     def _writes(self, file: TextIO) -> "Callable[[Result], None] | None":
         """What writes results as they come, where the layout has one a line."""
