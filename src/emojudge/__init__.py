@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     )
 
 # ONNX Runtime's released builds tell Microsoft of their use and leave an identifier in the home folder,
-# unless this is set before it is imported. Nothing here asks the network unless it is told to.
+# unless this is set before it is imported; the Hub's library describes this machine to the Hub. Nothing here
+# asks the network unless it is told to, and then for no more than what was named.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 

@@ -295,10 +295,10 @@ def load(
     threads: int = 0,
     engine: str | None = None,
 ) -> Recognizer:
-    """A recogniser from a bundle folder, or, without an argument, from the embedded bundle.
+    """A recogniser from a bundle, or, without an argument, from the embedded one.
 
     Args:
-        bundle: a folder as `emojudge bundle` writes it.
+        bundle: a folder as `emojudge bundle` writes it, or `hf://ORG/NAME[@REVISION]` for one of the Hub.
         asr: the engine for recordings without a transcript: "moonshine", "faster-whisper:FOLDER", "none";
             None takes the first that is installed and works offline.
         language: of the speech, such as "en", for the choice of an engine.
@@ -309,7 +309,7 @@ def load(
             was. Predictions say in `engine` and `bundle` what ran.
 
     Raises:
-        BundleError: the folder is no bundle, or damaged.
+        BundleError: no bundle there, a damaged one, or one that the Hub does not give.
         EmojudgeError: no engine of that name, or one that cannot have this precision here.
         MissingExtraError: the engine that was named is not installed.
     """

@@ -15,6 +15,7 @@ from emojudge.records import Record
 
 FORMAT = 1
 MANIFEST = "bundle.json"
+HUB = "hf://"  # before the names of those that are fetched: a folder never makes anybody ask a network
 PROSODY = "prosody.json"  # what is a low or a high voice, see judge.bins; not every bundle has it
 WEIGHTS = ".safetensors"  # ends the names of the models' weights for torch; few bundles have them
 
@@ -104,19 +105,29 @@ class Bundle:
         self.manifest = manifest
 
     @classmethod
-    def open(cls, folder: Path | str | None = None) -> Self:
-        """Read and check a bundle; without an argument, the embedded one.
+    def open(cls, name: Path | str | None = None) -> Self:
+        """Read and check a bundle: a folder, or `hf://ORG/NAME` of the Hub; by default the embedded one.
 
         Raises:
             BundleError: no manifest, another format version, a value out of range, a missing file, a hash
-                that differs.
+                that differs, or the Hub does not give it.
         """
-        path = Path(str(files("emojudge.bundle") / "default")) if folder is None else Path(folder)
+        if name is None:
+            path = Path(str(files("emojudge.bundle") / "default"))
+        elif str(name).startswith(HUB):
+            from emojudge.bundle.hub import fetched
+
+            path = fetched(str(name))
+        else:
+            path = Path(name)
         try:
             content = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise BundleError(
-                path, found=str(error), expected=f"a folder with {MANIFEST}", advice="Is it a bundle?"
+                path,
+                found=str(error),
+                expected=f"a folder with {MANIFEST}",
+                advice="Is it a bundle? One of the Hub is named hf://ORG/NAME.",
             ) from error
         _check_format(path, content)
         try:

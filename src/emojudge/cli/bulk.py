@@ -1,7 +1,7 @@
 """`emojudge bulk`: many recordings, over many workers, resumable."""
 
+import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,9 +24,11 @@ def bulk(
     ],
     to: Annotated[str, typer.Option(metavar="ADDRESS", help="The folder of results, local or as above.")],
     bundle: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="DIR", help="Models to use instead of the embedded ones, where workers find them."
+            metavar="BUNDLE",
+            help="Models to use instead of the embedded ones: a folder where every worker finds it, or "
+            "hf://ORG/NAME of the Hub.",
         ),
     ] = None,
     asr: Asr = "none",
@@ -94,7 +96,7 @@ def bulk(
 
 def _settings(
     sources: tuple[str, ...],
-    bundle: Path | None,
+    bundle: str | None,
     asr: str,
     language: str | None,
     engine: str,
@@ -103,12 +105,12 @@ def _settings(
 ) -> "Settings":
     from emojudge import __version__
     from emojudge.bulk.plan import Settings
-    from emojudge.bundle.format import MANIFEST, Bundle, file_hash
+    from emojudge.bundle.format import HUB, MANIFEST, Bundle, file_hash
 
     opened = Bundle.open(bundle)
     return Settings(
         sources=sources,
-        bundle=str(bundle.absolute()) if bundle else None,
+        bundle=os.path.abspath(bundle) if bundle and not bundle.startswith(HUB) else bundle,
         bundle_hash=file_hash(opened.folder / MANIFEST),  # it holds the files' hashes
         asr=asr,
         language=language,

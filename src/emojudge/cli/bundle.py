@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-Folder = Annotated[
-    Path | None, typer.Argument(metavar="DIR", help="A bundle's folder; without one, the embedded bundle.")
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[BUNDLE]", help="A bundle's folder, or hf://ORG/NAME; without one, the embedded bundle."
+    ),
 ]
 TorchWeights = Annotated[
     bool,
@@ -26,27 +29,26 @@ TorchWeights = Annotated[
 
 
 @app.command("show")
-def show(folder: Folder = None) -> None:
+def show(bundle: Name = None) -> None:
     """Say in words what a bundle holds: its models, their calibration and fusion, licence and origin."""
     from emojudge.bundle.format import Bundle
 
-    bundle = Bundle.open(folder)
-    for line in description(bundle):
+    for line in description(Bundle.open(bundle)):
         typer.echo(line)
 
 
 @app.command("verify")
-def verify(folder: Folder = None) -> None:
+def verify(bundle: Name = None) -> None:
     """Check every file's hash and let the models judge a generated clip. Exit code 1 for one that fails."""
     from emojudge.bundle.format import Bundle
     from emojudge.cli.trial import try_out
     from emojudge.errors import BundleError
 
     try:
-        bundle = Bundle.open(folder)
-        for name in bundle.manifest.hashes:
+        opened = Bundle.open(bundle)
+        for name in opened.manifest.hashes:
             typer.echo(f"{printable(name)}: as in the manifest")
-        trial = try_out(bundle)
+        trial = try_out(opened)
     except BundleError as error:
         say(str(error))
         raise typer.Exit(1) from None
@@ -206,7 +208,10 @@ def quantize(
         Path, typer.Option("--output", "-o", metavar="DIR", help="The new bundle.", show_default=False)
     ],
     bundle: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The bundle to quantise instead of the embedded one.")
+        str | None,
+        typer.Option(
+            metavar="BUNDLE", help="The one to quantise instead of the embedded: a folder, or hf://ORG/NAME."
+        ),
     ] = None,
     least: Annotated[
         float, typer.Option(metavar="SHARE", min=0, max=1, help="Of labels that must stay as they are.")

@@ -7,9 +7,13 @@ from typing import Annotated
 import typer
 
 # Options of the verbs that predict.
-BundleFolder = Annotated[
-    Path | None,
-    typer.Option("--bundle", metavar="DIR", help="Models to use instead of the embedded ones."),
+BundleName = Annotated[
+    str | None,
+    typer.Option(
+        "--bundle",
+        metavar="BUNDLE",
+        help="Models to use instead of the embedded ones: a folder, or hf://ORG/NAME of the Hub.",
+    ),
 ]
 Language = Annotated[
     str | None, typer.Option("--language", metavar="CODE", help="Language of the speech, such as en.")

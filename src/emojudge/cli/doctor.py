@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -47,8 +46,8 @@ def doctor(
     ] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Forget what --tune found.")] = False,
     bundle: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="With --tune or --forget: models instead of the embedded ones."),
+        str | None,
+        typer.Option(metavar="BUNDLE", help="With --tune or --forget: models instead of the embedded ones."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -90,12 +89,12 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _tuning(recordings: list[str], tune: bool, forget: bool, folder: Path | None, as_json: bool) -> None:
+def _tuning(recordings: list[str], tune: bool, forget: bool, name: str | None, as_json: bool) -> None:
     from emojudge.bundle.format import Bundle
     from emojudge.bundle.tuned import forget as forget_tuned
     from emojudge.cli.tuning import tune_here
 
-    bundle = Bundle.open(folder)
+    bundle = Bundle.open(name)
     if tune and forget:
         raise EmojudgeError("--forget", found="--tune beside it", expected="one of the two")
     if tune:

@@ -78,7 +78,7 @@ class Judging:
 
 def load_recognizer(
     inputs: Inputs,
-    bundle: Path | None,
+    bundle: str | None,
     asr: str,
     language: str | None,
     threads: int,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emojudge.cli import judge_options as o
-from emojudge.cli.choices import Asr, BundleFolder, Engine, Format, Group, Language, Threads
+from emojudge.cli.choices import Asr, BundleName, Engine, Format, Group, Language, Threads
 from emojudge.cli.messages import count, say, utf8
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def predict(
     ] = None,
     asr: Asr = "auto",
     language: Language = None,
-    bundle: BundleFolder = None,
+    bundle: BundleName = None,
     adapt: Annotated[
         Group | None, typer.Option(help="Adapt to the voices of all recordings, or of each speaker's.")
     ] = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from emojudge.cli import judge_options as o
-from emojudge.cli.choices import Asr, BundleFolder, Engine, Language, Layout, Threads
+from emojudge.cli.choices import Asr, BundleName, Engine, Language, Layout, Threads
 from emojudge.cli.messages import count, say
 
 
@@ -56,7 +56,7 @@ def report(
     ] = None,
     asr: Asr = "auto",
     language: Language = None,
-    bundle: BundleFolder = None,
+    bundle: BundleName = None,
     audio: Annotated[
         bool, typer.Option("--audio/--no-audio", help="Put the recording into the page, to listen to.")
     ] = True,

@@ -107,7 +107,7 @@ def load_models(
     transcript: Path | None,
     asr: str,
     language: str | None,
-    bundle: Path | None,
+    bundle: str | None,
     threads: int,
     engine: str | None,
 ) -> Models:

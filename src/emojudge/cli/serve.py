@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from emojudge.cli import judge_options as o
-from emojudge.cli.choices import Asr, BundleFolder, Engine, Language
+from emojudge.cli.choices import Asr, BundleName, Engine, Language
 
 
 def serve(
@@ -15,7 +15,7 @@ def serve(
         typer.Option(metavar="ADDRESS", help="Where to listen; any but this computer's own needs a token."),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any that is free.")] = 8765,
-    bundle: BundleFolder = None,
+    bundle: BundleName = None,
     asr: Asr = "auto",
     language: Language = None,
     engine: Engine = None,

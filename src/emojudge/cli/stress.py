@@ -13,7 +13,10 @@ from emojudge.cli.progress import shown
 
 def stress(
     bundle: Annotated[
-        Path | None, typer.Argument(metavar="[BUNDLE]", help="A bundle's folder; default: the embedded one.")
+        str | None,
+        typer.Argument(
+            metavar="[BUNDLE]", help="A bundle's folder, or hf://ORG/NAME; default: the embedded one."
+        ),
     ] = None,
     corpora: Annotated[
         list[str] | None,
