@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from emojudge import encoder
 from emojudge import recognizer as module
 from emojudge.audio.decode import decode
 from emojudge.bundle.format import Bundle
@@ -199,7 +200,7 @@ def test_order_is_kept_over_chunks_and_around_failures(
     assert {i for i, r in expected.items() if isinstance(r, Failure)} == {"gone", "nothing", "letter"}
     for chunk, pending in ((1, 1), (2, 16_000), (3, 10**9)):
         monkeypatch.setattr(module, "CHUNK", chunk)
-        monkeypatch.setattr(module, "PENDING", pending)
+        monkeypatch.setattr(encoder, "PENDING", pending)
         results = list(recognizer.predict(iter(mixed)))
         assert [r.id for r in results] == [u.id for u in mixed]
         for result in results:
@@ -236,7 +237,7 @@ def test_a_recording_that_fails_on_its_way_takes_nobody_along(
         return Breaking()
 
     monkeypatch.setattr(module, "stream", breaking)
-    monkeypatch.setattr(module, "PENDING", pending)
+    monkeypatch.setattr(encoder, "PENDING", pending)
     results = list(recognizer.predict(utterances(folder)))
     assert isinstance(results[2], Failure)
     assert "a fault in the middle" in results[2].error

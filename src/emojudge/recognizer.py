@@ -1,15 +1,15 @@
 """The recogniser: utterances in, predictions out."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emojudge.ahead import ahead
-from emojudge.audio.decode import SAMPLE_RATE, Audio, Stream, decode, stream
+from emojudge.audio.decode import SAMPLE_RATE, Audio, Samples, Stream, decode, stream
 from emojudge.audio.transcribe import Transcriber, load_transcriber
 from emojudge.audio.windows import trim, windows
 from emojudge.bundle.engines import DEFAULT
@@ -17,29 +17,14 @@ from emojudge.bundle.format import Bundle
 from emojudge.bundle.sessions import AcousticSession, LinguisticSession
 from emojudge.bundle.tuned import as_tuned
 from emojudge.emotions import EMOTIONS
+from emojudge.encoder import Adapt, Encoder, Heard, adapt_voices
 from emojudge.errors import AudioError, BundleError, EmojudgeError
-from emojudge.fusion.adaptation import adapt
 from emojudge.opinions import Logits, Opinions
 from emojudge.records import Failure, Prediction, Transcript, Utterance
 
-Adapt = Literal["collection", "speaker"]
 Input = Utterance | tuple[Utterance, Audio]  # the second for an utterance whose audio is already decoded
 CHUNK = 32  # utterances that are decided together
-PENDING = 300 * SAMPLE_RATE  # samples that are held decoded at a time, whatever the recordings' lengths
 DECODED = 32  # windows that are decoded while those before are encoded
-Samples = NDArray[np.float32]  # (samples,), mono at SAMPLE_RATE
-
-
-@dataclass
-class _Heard:
-    """An utterance whose words are known and whose audio is, window by window, being encoded."""
-
-    utterance: Utterance
-    transcript: Transcript | None = None
-    embeddings: list[NDArray[np.float32]] = field(default_factory=list)  # (features,) each window
-    lengths: list[int] = field(default_factory=list)  # samples of each window, as it was encoded
-    seconds: float = 0.0  # of the whole recording, quiet ends included
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -93,8 +78,8 @@ class Recognizer:
         if path is not None and rate is not None:
             raise AudioError(path, found=f"rate={rate}", expected="no rate: files state their own")
         audio = decode(source, rate=rate) if path is None else None
-        encoder = _Encoder(self._acoustic)
-        heard = _Heard(Utterance(id=str(path or "audio"), audio=path, transcript=transcript), transcript)
+        encoder = Encoder(self._acoustic)
+        heard = Heard(Utterance(id=str(path or "audio"), audio=path, transcript=transcript), transcript)
         for window in self._windows(heard, audio):
             encoder.add(heard, window)
         encoder.flush()
@@ -128,15 +113,16 @@ class Recognizer:
                 advice="Leave --adapt out.",
             )
         everything = [item for chunk in chunks for item in chunk]
-        self._adapt([item for item in everything if isinstance(item, _Heard) and item.embeddings], adapt_to)
+        if part is not None:  # of words alone there is no voice to adapt
+            adapt_voices([item for item in everything if isinstance(item, Heard)], part, adapt_to)
         yield from self._in_order(everything, adapt_to)
 
     def _encoded(
         self, utterances: Iterable[Input], adapt_to: Adapt | None
-    ) -> Iterator[list[_Heard | Failure]]:
+    ) -> Iterator[list[Heard | Failure]]:
         """Utterances whose audio is encoded, CHUNK at a time, while others are decoded."""
-        encoder = _Encoder(self._acoustic)
-        results: list[_Heard | Failure] = []
+        encoder = Encoder(self._acoustic)
+        results: list[Heard | Failure] = []
         for piece in ahead(self._decoded(utterances, adapt_to), DECODED):
             if isinstance(piece, tuple):
                 encoder.add(*piece)
@@ -155,11 +141,11 @@ class Recognizer:
 
     def _decoded(
         self, utterances: Iterable[Input], adapt_to: Adapt | None
-    ) -> Iterator[tuple[_Heard, Samples] | _Heard | _Lost]:
+    ) -> Iterator[tuple[Heard, Samples] | Heard | _Lost]:
         """Each utterance's windows, and then itself with its words, or as one that cannot be used."""
         for item in utterances:
             utterance, audio = item if isinstance(item, tuple) else (item, None)
-            heard = _Heard(utterance, utterance.transcript)
+            heard = Heard(utterance, utterance.transcript)
             try:
                 if adapt_to == "speaker" and self._acoustic is not None:
                     _check_speaker(utterance, audio)
@@ -169,7 +155,7 @@ class Recognizer:
             except EmojudgeError as error:
                 yield _Lost(utterance, error)
 
-    def _windows(self, heard: _Heard, audio: Audio | None) -> Iterator[Samples]:
+    def _windows(self, heard: Heard, audio: Audio | None) -> Iterator[Samples]:
         """Find the words, and give the windows of the audio, of which none is kept."""
         utterance = heard.utterance
         source = audio or utterance.audio
@@ -198,25 +184,10 @@ class Recognizer:
             yield window if part.trim_db is None else trim(window, part.trim_db)
         heard.notes += decoded.notes  # of a stream, they are complete when it has ended
 
-    def _adapt(self, heard: Sequence[_Heard], adapt_to: Adapt) -> None:
-        part = self.bundle.manifest.audio
-        if part is None or not heard:  # words alone: there is no voice to adapt
-            return
-        groups: list[str | None] = []
-        for item in heard:
-            group = item.utterance.speaker if adapt_to == "speaker" else None
-            groups += [group] * len(item.embeddings)
-        stacked = np.stack([row for item in heard for row in item.embeddings])
-        adapted = iter(
-            adapt(stacked, groups, np.array(part.embedding_mean), np.array(part.embedding_deviation))
-        )
-        for item in heard:
-            item.embeddings = [next(adapted) for _ in item.embeddings]
-
     def _in_order(
-        self, items: Sequence[_Heard | Failure], adapted: Adapt | None
+        self, items: Sequence[Heard | Failure], adapted: Adapt | None
     ) -> Iterator[Prediction | Failure]:
-        heard = [item for item in items if isinstance(item, _Heard)]
+        heard = [item for item in items if isinstance(item, Heard)]
         audio, text = self._audio_logits(heard), self._text_outputs(heard)
         at = iter(range(len(heard)))
         for item in items:
@@ -229,7 +200,7 @@ class Recognizer:
             except EmojudgeError as error:
                 yield Failure(id=item.utterance.id, error=str(error))
 
-    def _audio_logits(self, heard: Sequence[_Heard]) -> dict[int, Logits]:
+    def _audio_logits(self, heard: Sequence[Heard]) -> dict[int, Logits]:
         """Each item's logits `(emotions,)`: the mean over its windows, weighted by their duration."""
         with_audio = [i for i, item in enumerate(heard) if item.embeddings]
         if not with_audio or self._acoustic is None:
@@ -242,7 +213,7 @@ class Recognizer:
             at += len(lengths)
         return result
 
-    def _text_outputs(self, heard: Sequence[_Heard]) -> dict[int, Logits]:
+    def _text_outputs(self, heard: Sequence[Heard]) -> dict[int, Logits]:
         spoken = [i for i, item in enumerate(heard) if item.transcript and item.transcript.text.strip()]
         if not spoken or self._linguistic is None:
             return {}
@@ -250,7 +221,7 @@ class Recognizer:
         return dict(zip(spoken, outputs, strict=True))
 
     def _prediction(
-        self, heard: _Heard, audio: Logits | None, text: Logits | None, adapted: Adapt | None
+        self, heard: Heard, audio: Logits | None, text: Logits | None, adapted: Adapt | None
     ) -> Prediction:
         manifest = self.bundle.manifest
         notes = [*heard.notes]
@@ -284,7 +255,7 @@ class Recognizer:
             notes=tuple(notes),
         )
 
-    def _why_no_words(self, heard: _Heard) -> str:
+    def _why_no_words(self, heard: Heard) -> str:
         if self._linguistic is None:
             return "the bundle has no model of words"
         return "no transcript" if heard.transcript is None else "no words found"
@@ -300,31 +271,17 @@ def _check_speaker(utterance: Utterance, audio: Audio | None) -> None:
         )
 
 
-class _Encoder:
-    """Collects windows of several utterances and encodes them together, a bounded amount at a time."""
+class Predictor(Protocol):
+    """What predicts segments: a `Recognizer`, or one that is `Remembered`."""
 
-    def __init__(self, session: AcousticSession | None) -> None:
-        self._session = session
-        self._waiting: list[tuple[_Heard, NDArray[np.float32]]] = []
-        self._samples = 0
+    @property
+    def bundle(self) -> Bundle:
+        """The models behind it."""
+        ...
 
-    def add(self, heard: _Heard, window: NDArray[np.float32]) -> None:
-        self._waiting.append((heard, window))
-        heard.lengths.append(len(window))
-        self._samples += len(window)
-        if self._samples >= PENDING:
-            self.flush()
-
-    def forget(self, utterance: Utterance) -> None:
-        """Drop the windows of an utterance whose recording turned out to be unusable further on."""
-        self._waiting = [(h, w) for h, w in self._waiting if h.utterance is not utterance]
-
-    def flush(self) -> None:
-        if self._waiting and self._session is not None:
-            embeddings = self._session.embed([window for _, window in self._waiting])
-            for (heard, _), embedding in zip(self._waiting, embeddings, strict=True):
-                heard.embeddings.append(embedding)
-        self._waiting, self._samples = [], 0
+    def predict(self, utterances: Iterable[Input], /) -> Iterator[Prediction | Failure]:
+        """As `Recognizer.predict`."""
+        ...
 
 
 def load(

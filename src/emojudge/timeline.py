@@ -5,18 +5,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Protocol
 
 from emojudge.audio.decode import MIN_SECONDS, SAMPLE_RATE, Audio, Samples, Stream, stream
 from emojudge.audio.segment import WORDY, Piece, Segmenter, Span
 from emojudge.audio.source import Source
 from emojudge.audio.words import Words
-from emojudge.bundle.format import Bundle
+from emojudge.curve import HOP, WINDOW, Curve
 from emojudge.errors import AudioError, EmojudgeError, MissingExtraError
 from emojudge.judge.bins import Bins, bins_of
 from emojudge.judge.evidence import TURNS, Unheard, add_voice, evidence_of
 from emojudge.judge.judging import Judge
-from emojudge.recognizer import Input
+from emojudge.recognizer import Input, Predictor
 from emojudge.records import (
     Evidence,
     Failure,
@@ -30,26 +29,10 @@ from emojudge.records import (
     Utterance,
 )
 
-WINDOW, HOP = 4.0, 1.0  # seconds: what a point of the curves hears, and from one to the next
 BATCH = 8  # segments at most that are predicted together; of one block, as nobody waits for the next
 BLOCK_SECONDS = 10.0  # of a recording at a time
-SILENT = Transcript(text="", source="not asked")  # of a window: judged by the voice, nothing written down
 
 Result = Passage | Point | Failure
-
-
-class Predictor(Protocol):
-    """What predicts segments: a `Recognizer`, or one that is `Remembered`."""
-
-    @property
-    def bundle(self) -> Bundle:
-        """The models behind it."""
-        ...
-
-    def predict(self, utterances: Iterable[Input], /) -> Iterator[Prediction | Failure]:
-        """As `Recognizer.predict`."""
-        ...
-
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +84,7 @@ def follow(
     given = turns.segments if isinstance(turns, Transcript) else turns
     segmenter = Segmenter(given)
     words = Words(transcript, turns.source if isinstance(turns, Transcript) else "given")
-    curve = _Curve(window_seconds, hop_seconds)
+    curve = Curve(window_seconds, hop_seconds)
     ended: list[EmojudgeError] = []
     heard = (
         item
@@ -245,7 +228,7 @@ def _parts(pieces: list[Piece]) -> Iterator[list[Piece]]:
 
 
 def _predicted(
-    recognizer: Predictor, batch: Sequence[Piece], words: Words, name: str, curve: "_Curve"
+    recognizer: Predictor, batch: Sequence[Piece], words: Words, name: str, curve: Curve
 ) -> Iterator[_Heard | Failure]:
     """A few segments, predicted together."""
     asked: list[tuple[Utterance, Audio]] = []
@@ -271,47 +254,6 @@ def _usable(asked: Iterable[tuple[Utterance, Audio]]) -> Iterator[Input]:
     """Segments too short to be heard (a turn may be) without their audio: by their words, if any."""
     for utterance, audio in asked:
         yield (utterance, audio) if audio.seconds >= MIN_SECONDS else utterance
-
-
-@dataclass(frozen=True)
-class _Curve:
-    """Windows that slide over a segment."""
-
-    window: float  # seconds
-    hop: float  # seconds; 0: no curve
-
-    def points(
-        self, recognizer: Predictor, batch: Sequence[Piece], predictions: Sequence[Prediction | Failure]
-    ) -> Iterator[list[Point]]:
-        """The points of each segment; a segment of one window's length has its own prediction for one."""
-        times = [self._times(span) for span, _ in batch]
-        heard = recognizer.predict(
-            (Utterance(id="window", transcript=SILENT), _part(piece, time, self.window))
-            for piece, starts in zip(batch, times, strict=True)
-            for time in starts
-        )
-        for (span, _), starts, result in zip(batch, times, predictions, strict=True):
-            found = [(span.start + time + self.window / 2, next(heard)) for time in starts]
-            if not starts and self.hop:
-                found = [((span.start + span.end) / 2, result)]
-            yield [
-                Point(time=time, attributes=each.audio.attributes)
-                for time, each in found
-                if isinstance(each, Prediction) and each.audio is not None
-            ]
-
-    def _times(self, span: Span) -> list[float]:
-        """Where the windows begin, seconds from the segment's start; none where it is one itself."""
-        seconds = span.end - span.start
-        if not self.hop or seconds <= self.window + self.hop:
-            return []
-        return [n * self.hop for n in range(int((seconds - self.window) / self.hop) + 1)]
-
-
-def _part(piece: Piece, start: float, seconds: float) -> Audio:
-    begin = round(start * SAMPLE_RATE)
-    samples = piece[1][begin : begin + round(seconds * SAMPLE_RATE)]
-    return Audio(samples, len(samples) / SAMPLE_RATE, "window")
 
 
 def _only_speaker(said: Transcript | None) -> str | None:

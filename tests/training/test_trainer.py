@@ -18,11 +18,9 @@ from emojudge.emotions import EMOTIONS  # noqa: E402
 from emojudge.errors import TrainingError  # noqa: E402
 from emojudge.recipe import LearningRates, TrainingSettings  # noqa: E402
 from emojudge.training.checkpoint import load_checkpoint  # noqa: E402
-from emojudge.training.trainer import (  # noqa: E402
-    Trainer,
-    class_weights,
-    learning_rate_factor,
-)
+from emojudge.training.imbalance import class_weights  # noqa: E402
+from emojudge.training.steps import learning_rate_factor  # noqa: E402
+from emojudge.training.trainer import Trainer  # noqa: E402
 
 
 class Points:

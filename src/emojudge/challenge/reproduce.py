@@ -19,6 +19,7 @@ from torch import nn
 
 from emojudge.challenge import systems, tiny
 from emojudge.challenge.fusing import fuse
+from emojudge.challenge.kept import claim, load_arrays, save_arrays
 from emojudge.challenge.refine import Options, Refinement, counts
 from emojudge.challenge.scoring import Values, figures, gain, scaled
 from emojudge.challenge.systems import System
@@ -28,7 +29,7 @@ from emojudge.corpora.splits import with_dev2
 from emojudge.emotions import ATTRIBUTES, EMOTIONS, SCALE_MAX, SCALE_MIN, parse_emotion
 from emojudge.errors import ChallengeError, EmojudgeError
 from emojudge.evaluation.significance import Difference, Interval
-from emojudge.files import whole, write_whole
+from emojudge.files import write_whole
 from emojudge.models.published import load_published
 from emojudge.progress import Progress, untold
 from emojudge.recipe import Recipe, Task
@@ -87,7 +88,7 @@ class Reproduction:
         self._judge = judge
         self._refinement: Refinement | None = None  # made for the first row that needs it
         self._weights = folder / "tiny" if scale == "tiny" else weights
-        _claim(folder, {"corpus": str(corpus.resolve()), "scale": scale})
+        claim(folder, {"corpus": str(corpus.resolve()), "scale": scale})
         listed = folder / "splits" / "manifest.csv"
         if not listed.exists():
             manifest.write(with_dev2(load_corpus("msp_podcast", corpus), SEED), listed)
@@ -118,11 +119,11 @@ class Reproduction:
             if name in self._failed:
                 raise self._failed[name]
             try:
-                _save(path, compute())
+                save_arrays(path, compute())
             except EmojudgeError as error:
                 self._failed[name] = error
                 raise
-        return _load(path)
+        return load_arrays(path)
 
     def _read(self, name: str, task: Task) -> dict[str, Values]:
         if self.scale == "tiny":
@@ -203,8 +204,8 @@ class Reproduction:
                 write_whole(
                     path.with_suffix(".json"), json.dumps({**about, "models": system.models}, indent=1)
                 )
-                _save(path, values)
-            values = _load(path)
+                save_arrays(path, values)
+            values = load_arrays(path)
         if system.task == "emotion":
             return values
         fused = len(parts) > 1
@@ -290,27 +291,3 @@ def _split(items: list[Utterance]) -> Split:
     ones = np.ones(size, dtype=np.int64)
     every = np.ones((size, len(EMOTIONS)), dtype=np.bool_)
     return Split(items, ones.astype(np.float64), every, ones, np.full(size, "msp_podcast"))
-
-
-def _save(path: Path, arrays: dict[str, Values]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-
-
-def _load(path: Path) -> dict[str, Values]:
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
-
-
-def _claim(folder: Path, facts: dict[str, str]) -> None:
-    path = folder / "reproduce.json"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        write_whole(path, json.dumps(facts, indent=1))
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if found != facts:
-        raise ChallengeError(
-            folder, found=f"a folder of {found}", expected=f"an empty one, or one of {facts}",
-            advice="Choose another --output folder.",
-        )  # fmt: skip

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from emojudge.audio.diarise import Diariser
     from emojudge.judge.judging import Judge
     from emojudge.page.sound import Sound
-    from emojudge.recognizer import Recognizer
-    from emojudge.timeline import Predictor, Result
+    from emojudge.recognizer import Predictor, Recognizer
+    from emojudge.timeline import Result
 
 Find = Callable[[Path], Transcript | None]
 

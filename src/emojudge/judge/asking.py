@@ -1,15 +1,19 @@
 """Getting answers: from the ledger where they are, else from the provider, several at once, within a cost."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from types import TracebackType
 from typing import Self
 
+from emojudge.errors import JudgeError
 from emojudge.judge.costs import Prices, Spending
 from emojudge.judge.exchange import Answer, Provider, Request
 from emojudge.judge.ledger import Ledger
+from emojudge.judge.providers.batch import Batches
 from emojudge.judge.providers.chat import failure
+from emojudge.judge.providers.cost import BATCH_RATE, estimate
+from emojudge.judge.providers.store import SqliteStore
 
 HOPELESS = frozenset({"401", "402", "403"})  # HTTP statuses after which nobody else need be asked
 IN_A_ROW = 20  # errors one after the other, after which no more is asked
@@ -25,7 +29,6 @@ class Asking:
         prompt: str,
         spending: Spending,
         prices: Prices,
-        brought: Mapping[str, Answer] | None = None,
     ) -> None:
         self.provider = provider
         self.ledger = ledger
@@ -33,7 +36,7 @@ class Asking:
         self.from_ledger = 0
         self._prompt = prompt
         self._prices = prices
-        self._brought = brought or {}  # answers of a batch, errors among them, by key
+        self._brought: dict[str, Answer] = {}  # answers of a batch, errors among them, by key
         self._errors = 0  # in a row
         self._last_error = ""
         self._lock = Lock()
@@ -72,6 +75,35 @@ class Asking:
             self._under_way[request.key] = future
         return future
 
+    def bring(self, requests: Sequence[Request]) -> None:
+        """Have those that the ledger does not know answered by the provider's Batch API, and written down.
+
+        Raises:
+            JudgeError: they may cost more than may be spent.
+        """
+        unique = {request.key: request for request in requests}
+        missing = [request for key, request in unique.items() if self.ledger.answered(key) is None]
+        if self.spending.limit is not None:
+            most = estimate(missing, self.provider.capabilities, batch=True).dollars or 0.0  # type: ignore[attr-defined]
+            if not self.spending.allows(most):
+                found = f"{len(missing)} requests that may cost ${most:.2f}"
+                raise JudgeError("batch", found=found, expected=f"at most ${self.spending.limit:g}")
+        store = SqliteStore(self.ledger.path or ":memory:")  # in the ledger's file
+        try:
+            answers = Batches(self.provider, store).ask_all(missing)  # type: ignore[arg-type]
+        finally:
+            store.close()
+        for request, answer in zip(missing, answers, strict=True):
+            self.spending.spent += self._keep(request, answer, BATCH_RATE)
+        self._brought |= {answer.key: answer for answer in answers}
+
+    def _keep(self, request: Request, answer: Answer, rate: float = 1.0) -> float:
+        """Write an answer down; what it has cost, US dollars, as far as that is known."""
+        cost = self._prices.paid(answer.usage)
+        about = {"provider": self.provider.name, "model": self.provider.model, "prompt": self._prompt}
+        self.ledger.keep(request, answer, None if cost is None else cost * rate, **about)
+        return (cost or 0.0) * rate
+
     def _most(self, request: Request) -> float:
         """What may become of the limit, if there is one."""
         cost = None if self.spending.limit is None else self._prices.most(request)
@@ -83,11 +115,9 @@ class Asking:
             answer = self.provider.ask(request)
         except Exception as error:  # a plug-in's fault must not lose the others' answers
             answer = failure(request.key, f"{self.provider.name} failed: {error!r}", transient=True)
-        cost = self._prices.paid(answer.usage)
-        about = {"provider": self.provider.name, "model": self.provider.model, "prompt": self._prompt}
-        self.ledger.keep(request, answer, cost, **about)
+        cost = self._keep(request, answer)
         with self._lock:
-            self.spending.spent += cost or 0.0
+            self.spending.spent += cost
             self.spending.reserved -= reserved
             hopeless = answer.extra.get("status") in HOPELESS  # the key or the account is refused
             self._errors = IN_A_ROW if hopeless else self._errors + 1 if answer.error is not None else 0

@@ -1,34 +1,29 @@
 """The judge: predictions of any recogniser in, verdicts out, in order."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 from emojudge.errors import JudgeError
 from emojudge.judge.answer import Reading, read
 from emojudge.judge.asking import Asking
+from emojudge.judge.case import Case, Given, seen, told_of, whole
 from emojudge.judge.costs import Plan, Prices, Spending
 from emojudge.judge.decision import Source, decide, keep
-from emojudge.judge.evidence import Unheard, evidence_of
+from emojudge.judge.evidence import Unheard
 from emojudge.judge.examples import Choice, Examples
 from emojudge.judge.exchange import Answer, Provider, Request, Usage
 from emojudge.judge.gate import Gate
 from emojudge.judge.ledger import Ledger, Row
 from emojudge.judge.prompt import Example, Prompt
 from emojudge.judge.providers import load_provider
-from emojudge.judge.providers.batch import Batches
-from emojudge.judge.providers.cost import BATCH_RATE, estimate
 from emojudge.judge.providers.openai import Chat
-from emojudge.judge.providers.store import SqliteStore
 from emojudge.judge.redact import redact as redacted
 from emojudge.judge.settings import Settings, overlaid, question_of
-from emojudge.records import Evidence, Prediction, Verdict
+from emojudge.records import Evidence, Verdict
 
 Item = TypeVar("Item")
-Given = Prediction | Evidence | Unheard
 
 ROWS = 200  # verdicts that are written at a time
 
@@ -194,7 +189,7 @@ class Judge:
 
     def key_of(self, item: Given) -> str:
         """The key by which the ledger knows the request about an utterance and its answers."""
-        return self._request(_whole(_told(item))).key
+        return self._request(whole(told_of(item))).key
 
     def plan(self, items: Iterable[Given]) -> Plan:
         """What `refine` would send and what that would cost at most, without sending anything."""
@@ -204,7 +199,7 @@ class Judge:
             if not sent or self.settings.judge == "off":
                 plan.passed += 1
                 continue
-            request = self._request(_whole(told))
+            request = self._request(whole(told))
             plan.first = plan.first or request
             if request.key in keys or self.ledger.answered(request.key) is not None:
                 plan.known += 1
@@ -216,66 +211,40 @@ class Judge:
 
     # ------------------------------------------------------------------------------------------------- parts
 
-    def _cases(self, items: Iterable[Given], gate: Gate) -> Iterator["_Case"]:
+    def _cases(self, items: Iterable[Given], gate: Gate) -> Iterator[Case]:
         """Every utterance in its order, once its answer is there; others are asked about meanwhile."""
         ahead = 4 * max(1, self.provider.concurrency)  # enough that no place is idle while one answer is slow
-        waiting: deque[_Case] = deque()
-        gated, brought = self._gated(items, gate), None
-        if self.batch:
-            every = [(_whole(told) if sent else told, sent) for told, sent in gated]
-            gated, brought = iter(every), self._batched([_seen(told) for told, sent in every if sent])
-        with Asking(
-            self.provider, self.ledger, self.prompt.hash, self.spending, self._prices, brought
-        ) as asking:
+        waiting: deque[Case] = deque()
+        gated = self._gated(items, gate)
+        with Asking(self.provider, self.ledger, self.prompt.hash, self.spending, self._prices) as asking:
+            if self.batch and self.settings.judge != "off":
+                every = [(whole(told) if sent else told, sent) for told, sent in gated]
+                asking.bring([self._request(seen(told)) for told, sent in every if sent])
+                gated = iter(every)
             for told, sent in gated:
                 waiting.append(self._case(told, sent, asking))
                 while waiting and (len(waiting) > ahead or waiting[0].is_ready):
                     yield waiting.popleft()
             yield from waiting
 
-    def _batched(self, evidences: Sequence[Evidence]) -> dict[str, Answer]:
-        """Answers by the provider's Batch API, written down; of those that the ledger does not have."""
-        if self.settings.judge == "off":
-            return {}
-        unique = {request.key: request for request in map(self._request, evidences)}
-        missing = [request for key, request in unique.items() if self.ledger.answered(key) is None]
-        if self.spending.limit is not None:
-            most = estimate(missing, self.provider.capabilities, batch=True).dollars or 0.0  # type: ignore[attr-defined]
-            if not self.spending.allows(most):
-                found = f"{len(missing)} requests that may cost ${most:.2f}"
-                raise JudgeError("batch", found=found, expected=f"at most ${self.spending.limit:g}")
-        store = SqliteStore(self.ledger.path or ":memory:")  # in the ledger's file
-        try:
-            answers = Batches(self.provider, store).ask_all(missing)  # type: ignore[arg-type]
-        finally:
-            store.close()
-        about = {"provider": self.provider.name, "model": self.provider.model, "prompt": self.prompt.hash}
-        for request, answer in zip(missing, answers, strict=True):
-            cost = self._prices.paid(answer.usage)
-            self.ledger.keep(request, answer, None if cost is None else cost * BATCH_RATE, **about)
-            self.spending.spent += (cost or 0.0) * BATCH_RATE
-        return {answer.key: answer for answer in answers}
-
     def _gated(self, items: Iterable[Given], gate: Gate) -> Iterator[tuple[Evidence | Unheard, bool]]:
         if gate.needs_all:
-            every = [_told(item) for item in items]
-            yield from zip(every, map(bool, gate.mask([_seen(told) for told in every])), strict=True)
+            every = [told_of(item) for item in items]
+            yield from zip(every, map(bool, gate.mask([seen(told) for told in every])), strict=True)
         else:
-            for told in map(_told, items):
-                yield told, gate.kind == "all" or bool(gate.mask([_seen(told)])[0])
+            for told in map(told_of, items):
+                yield told, gate.kind == "all" or bool(gate.mask([seen(told)])[0])
 
-    def _case(self, told: Evidence | Unheard, sent: bool, asking: Asking) -> "_Case":
+    def _case(self, told: Evidence | Unheard, sent: bool, asking: Asking) -> Case:
         if self.settings.judge == "off":
             why = self.settings.why_off or "its settings say so"
-            return _Case(_seen(told), f"not sent: the judge is off, {why}")
+            return Case(seen(told), f"not sent: the judge is off, {why}")
         if not sent:
-            return _Case(_seen(told), self.settings.gate.reason(_seen(told)))
-        evidence = _whole(told)
+            return Case(seen(told), self.settings.gate.reason(seen(told)))
+        evidence = whole(told)
         request = self._request(evidence)
         answer = asking.ask(request)
-        return (
-            _Case(evidence, answer) if isinstance(answer, str) else _Case(evidence, "", request.key, answer)
-        )
+        return Case(evidence, answer) if isinstance(answer, str) else Case(evidence, "", request.key, answer)
 
     def _request(self, evidence: Evidence) -> Request:
         examples = self.examples.shown(evidence)
@@ -284,7 +253,7 @@ class Judge:
     def _read(self, answer: Answer) -> Reading:
         return read(answer, self.question)
 
-    def _decided(self, case: "_Case") -> Row:
+    def _decided(self, case: Case) -> Row:
         if case.answer is None:
             return None, None, keep(case.evidence, "passed", case.why)
         answer = case.came()
@@ -302,37 +271,6 @@ class Judge:
             "notes": tuple(f"not taken by the model: {name}" for name in answer.dropped),
         }
         return case.key, reading, verdict.model_copy(update=about)
-
-
-@dataclass
-class _Case:
-    """An utterance on its way: why it was not sent, or the request's key and the answer to come."""
-
-    evidence: Evidence
-    why: str
-    key: str | None = None
-    answer: Answer | Future[Answer] | None = None
-
-    @property
-    def is_ready(self) -> bool:
-        return not isinstance(self.answer, Future) or self.answer.done()
-
-    def came(self) -> Answer:
-        """The answer, once it is there."""
-        assert self.answer is not None
-        return self.answer.result() if isinstance(self.answer, Future) else self.answer
-
-
-def _told(item: Given) -> Evidence | Unheard:
-    return evidence_of(item) if isinstance(item, Prediction) else item
-
-
-def _seen(told: Evidence | Unheard) -> Evidence:
-    return told.evidence if isinstance(told, Unheard) else told
-
-
-def _whole(told: Evidence | Unheard) -> Evidence:
-    return told.heard() if isinstance(told, Unheard) else told
 
 
 def _masked(example: Example) -> Example:

@@ -250,3 +250,16 @@ def _finite(loss: float) -> float:
             advice="Lower the learning rates or train in float32; the last checkpoint is kept.",
         )
     return loss
+
+
+def learning_rate_factor(step: int, steps: int, settings: TrainingSettings) -> float:
+    """Linear warm-up to 1, then constant, or linear or cosine decay that reaches 0 after the last step."""
+    warmup = settings.warmup * steps
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    done = (step - warmup) / max(1.0, steps - warmup)
+    if settings.decay == "linear":
+        return max(0.0, 1.0 - done)
+    if settings.decay == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+    return 1.0

@@ -44,11 +44,12 @@ from emojudge.training.steps import (
     Objective,
     autocast,
     backward,
+    learning_rate_factor,
     output_count,
     random_state,
     set_random_state,
 )
-from emojudge.training.validation import validation_metrics
+from emojudge.training.validation import check_targets, validation_metrics
 
 MIN_SCALE = 1e-3  # of a float16 loss: what overflows even under it is no number at all
 
@@ -121,7 +122,11 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "float16")
         self._position = Position()
         self._steps = settings.epochs * len(self._batches(0))  # every epoch has as many
-        self._check()
+        if self._steps == 0:
+            raise TrainingError(
+                "training", found="no item in an epoch", expected="larger `repeat` or more data"
+            )
+        check_targets(settings, tasks, train, validation)
 
     def run(self, progress: Progress = untold) -> dict[str, float]:
         """Train to the end or to the end of patience; returns the best epoch's validation metrics.
@@ -260,30 +265,6 @@ class Trainer:
         patience = self._settings.patience
         return patience is not None and self._position.epoch - 1 - self._position.best_epoch >= patience > 0
 
-    def _check(self) -> None:
-        """Refuse now what would fail hours later."""
-        if self._steps == 0:
-            raise TrainingError(
-                "training", found="no item in an epoch", expected="larger `repeat` or more data"
-            )
-        blank = np.zeros((len(self._validation.sizes), output_count(self._tasks)), dtype=np.float32)
-        if self._settings.auxiliary:
-            # The speaker's gender, and one of those ticked.
-            known = ~np.isnan(self._train.auxiliary)
-            for name, there in (("gender", known[:, 0].any()), ("secondary", known[:, 1].any())):
-                if getattr(self._settings.auxiliary, name) and not there:
-                    raise TrainingError(
-                        f"training.auxiliary.{name}", found="no item of which it is known", expected="some"
-                    )
-        figures = validation_metrics(blank, self._validation, self._tasks)
-        if self._settings.select not in (*figures, "last"):
-            raise TrainingError(
-                "training.select",
-                found=self._settings.select,
-                expected="what the tasks and the validation split's labels give: "
-                + ", ".join([*figures, "last"]),
-            )
-
     def _batches(self, epoch: int) -> list[NDArray[np.int64]]:
         settings = self._settings
         return epoch_batches(
@@ -348,16 +329,3 @@ class Trainer:
             bias = next(name for name, p in model.named_parameters() if p is last.bias)
             tensors[bias] = tensors[bias] + torch.from_numpy(self._shift).to(tensors[bias].device)
         return tensors
-
-
-def learning_rate_factor(step: int, steps: int, settings: TrainingSettings) -> float:
-    """Linear warm-up to 1, then constant, or linear or cosine decay that reaches 0 after the last step."""
-    warmup = settings.warmup * steps
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    done = (step - warmup) / max(1.0, steps - warmup)
-    if settings.decay == "linear":
-        return max(0.0, 1.0 - done)
-    if settings.decay == "cosine":
-        return 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
-    return 1.0

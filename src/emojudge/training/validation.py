@@ -5,10 +5,11 @@ import torch
 from numpy.typing import NDArray
 
 from emojudge.emotions import ATTRIBUTES, EMOTIONS
+from emojudge.errors import TrainingError
 from emojudge.evaluation.metrics import ccc, macro_f1, uar
-from emojudge.recipe import Task
+from emojudge.recipe import Task, TrainingSettings
 from emojudge.training.data import Data
-from emojudge.training.steps import split_outputs
+from emojudge.training.steps import output_count, split_outputs
 
 
 def validation_metrics(outputs: NDArray[np.float32], data: Data, tasks: tuple[Task, ...]) -> dict[str, float]:
@@ -36,3 +37,28 @@ def validation_metrics(outputs: NDArray[np.float32], data: Data, tasks: tuple[Ta
     if "macro_f1" in metrics and "ccc" in metrics:
         metrics["mean"] = (metrics["macro_f1"] + metrics["ccc"]) / 2
     return metrics
+
+
+def check_targets(settings: TrainingSettings, tasks: tuple[Task, ...], train: Data, validation: Data) -> None:
+    """Refuse now what would fail hours later.
+
+    Raises:
+        TrainingError: nothing to learn an auxiliary task from, or nothing to select the best epoch by.
+    """
+    if settings.auxiliary:
+        # The speaker's gender, and one of the emotions ticked.
+        known = ~np.isnan(train.auxiliary)
+        for name, there in (("gender", known[:, 0].any()), ("secondary", known[:, 1].any())):
+            if getattr(settings.auxiliary, name) and not there:
+                raise TrainingError(
+                    f"training.auxiliary.{name}", found="no item of which it is known", expected="some"
+                )
+    blank = np.zeros((len(validation.sizes), output_count(tasks)), dtype=np.float32)
+    figures = validation_metrics(blank, validation, tasks)
+    if settings.select not in (*figures, "last"):
+        raise TrainingError(
+            "training.select",
+            found=settings.select,
+            expected="what the tasks and the validation split's labels give: "
+            + ", ".join([*figures, "last"]),
+        )
