@@ -22,7 +22,9 @@ def main() -> None:
     )
     parser.add_argument("--bundle", type=Path, help="a bundle instead of the embedded one")
     parser.add_argument(
-        "--output", type=Path, help="folder to write to (as_msp), to keep predictions in (stress)"
+        "--output",
+        type=Path,
+        help="folder to write to (as_msp), to keep predictions (stress) or trainings (folds) in",
     )
     parser.add_argument("--release", default="challenge", help="whose layout it is: 1.6 ... 2.0 (as_msp)")
     parser.add_argument(
