@@ -5,11 +5,10 @@ part in it. With `--output FOLDER` a run that was killed goes on.
 """
 
 import argparse
-import contextlib
 import csv
 import sys
 import tempfile
-from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     utterances = [u for u in load_corpus("emodb", arguments.corpora / "emodb") if u.emotion]
     row = {u.id: number for number, u in enumerate(utterances)}
     truth, predicted, chosen = [], [], []
-    with _folder(arguments.output) as folder:
+    output: Path | None = arguments.output
+    with nullcontext(output) if output else tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         # The backbone is frozen, so that every fold reads the same frames: they depend on no label.
         clips = _frames(recipe, arguments.weights, utterances, folder)
         for fold, (train, test) in enumerate(speaker_folds(utterances, 10, seed=0)):
@@ -56,15 +57,6 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             so_far = uar(truth, predicted, len(EMOTIONS))
             print(f"fold {fold + 1}: {epochs} epochs, {so_far:.4f} so far", file=sys.stderr, flush=True)
     return {"items": len(truth), "uar": round(uar(truth, predicted, len(EMOTIONS)), 4), "epochs": chosen}
-
-
-@contextlib.contextmanager
-def _folder(named: Path | None) -> Iterator[Path]:
-    if named:
-        yield named
-        return
-    with tempfile.TemporaryDirectory() as made:
-        yield Path(made)
 
 
 def _frames(recipe: Recipe, weights: Path, utterances: list[Any], folder: Path) -> FrameData:

@@ -44,6 +44,7 @@ class Encoder:
         return not self._waiting
 
     def add(self, heard: Heard, window: Samples) -> None:
+        """Have a window of an utterance encoded, now if PENDING samples are waiting."""
         self._waiting.append((heard, window))
         heard.lengths.append(len(window))
         self._samples += len(window)
@@ -55,6 +56,7 @@ class Encoder:
         self._waiting = [(h, w) for h, w in self._waiting if h.utterance is not utterance]
 
     def flush(self) -> None:
+        """Encode what is waiting, and give each utterance its windows' embeddings."""
         if self._waiting and self._session is not None:
             embeddings = self._session.embed([window for _, window in self._waiting])
             for (heard, _), embedding in zip(self._waiting, embeddings, strict=True):

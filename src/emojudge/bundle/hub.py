@@ -4,10 +4,10 @@ import json
 import re
 from pathlib import Path
 
-from emojudge.bundle.format import MANIFEST
+from emojudge.bundle.format import HUB, MANIFEST
 from emojudge.errors import BundleError
 
-_NAME = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
+_NAME = re.compile(HUB + r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 
 
 def fetched(name: str) -> Path:

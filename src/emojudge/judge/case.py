@@ -21,6 +21,7 @@ class Case:
 
     @property
     def is_ready(self) -> bool:
+        """Whether nobody need be waited for."""
         return not isinstance(self.answer, Future) or self.answer.done()
 
     def came(self) -> Answer:
@@ -30,12 +31,15 @@ class Case:
 
 
 def told_of(item: Given) -> Evidence | Unheard:
+    """What is known of a prediction, or the evidence as it is."""
     return evidence_of(item) if isinstance(item, Prediction) else item
 
 
 def seen(told: Evidence | Unheard) -> Evidence:
+    """The evidence without a voice that is still to be measured: enough for a gate."""
     return told.evidence if isinstance(told, Unheard) else told
 
 
 def whole(told: Evidence | Unheard) -> Evidence:
+    """The evidence with its voice, which is measured now."""
     return told.heard() if isinstance(told, Unheard) else told
