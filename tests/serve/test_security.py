@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import json
 import re
 import socket
 import threading
@@ -82,8 +83,23 @@ def test_the_token(tmp_path: Path) -> None:
         assert server.ask("GET", "/v1/models", headers=good).status == 200
         assert server.ask("GET", "/v1/models", headers=good | {"Host": "in.example"}).status == 200
         assert server.ask("GET", "/v1/models", headers=good | {"Host": "out.example"}).status == 421
-        log = (server.data / "audit.jsonl").read_text() + "".join(server.said)
+    log = (server.data / "audit.jsonl").read_text() + "".join(server.said)  # whole, since it has ended
     assert TOKEN not in log
+
+
+def test_nothing_that_was_sent_is_in_the_audit_log(tmp_path: Path) -> None:
+    with served(tmp_path / "data") as server:
+        server.upload(
+            "/v1/predict",
+            ("secret-name.wav", wav(voice(0.5))),
+            fields=(("transcript", "secret words"),),
+        )
+    (line,) = (server.data / "audit.jsonl").read_text().splitlines()  # a line comes after its answer
+    assert "secret" not in line
+    asked = json.loads(line)
+    assert (asked["route"], asked["method"], asked["status"]) == ("/v1/predict", "POST", 200)
+    assert asked["received_bytes"] > 16_000
+    assert asked["client"] == "127.0.0.1"
 
 
 def test_another_address_needs_a_token(tmp_path: Path) -> None:
