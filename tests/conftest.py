@@ -19,6 +19,12 @@ from tests.serve.serving import Server, served
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "i", "am", "so", "happy", "sad", "!", "you", "never", "call"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that the last ones keep every worker busy."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def memory_is_given_back() -> Iterator[None]:
     """`emojudge train` keeps what it freed until its process ends; a process of many tests must not."""

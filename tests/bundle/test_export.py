@@ -136,26 +136,3 @@ def test_8_bit_weights_are_close_and_smaller(tiny_bundle: Bundle, tiny_linguisti
     assert np.mean(rough[:, :8].argmax(axis=1) == exact[:, :8].argmax(axis=1)) > 0.9
     full_size = tiny_bundle.file("linguistic.onnx").stat().st_size
     assert (tmp_path / "linguistic.onnx").stat().st_size < 0.8 * full_size
-
-
-def test_the_wav2vec2_family_is_exported_too(tmp_path: Path):
-    """WavLM with the base models' front-end: normalised over the true frames, relative positions, masks."""
-    from transformers import WavLMConfig
-
-    from emojudge.models.acoustic import AcousticModel
-    from emojudge.models.wav2vec2 import Wav2Vec2Backbone
-    from emojudge.recipe import AcousticSettings, BackboneSettings
-
-    torch.manual_seed(0)
-    config = WavLMConfig(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-        num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4, conv_dim=(8,) * 7,
-    )  # fmt: skip
-    chosen = AcousticSettings(backbone=BackboneSettings(kind="wavlm", weights=""), head_width=8)
-    model = AcousticModel(Wav2Vec2Backbone.from_config(config), 8, chosen).eval()
-    export_acoustic(model, tmp_path)
-    run = session(tmp_path / "acoustic.onnx").run
-    for lengths in ([1600], [16_000, 1600, 4321], [100_000]):
-        waveforms, counts = clips(lengths)
-        (embeddings,) = run(None, {"waveforms": waveforms, "lengths": counts})
-        np.testing.assert_allclose(embeddings, embed(model, waveforms, counts), atol=1e-3)

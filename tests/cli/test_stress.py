@@ -110,6 +110,7 @@ def test_the_card_gets_the_result_once(run: Run, corpus: Path, asked: list[Any],
         (("--corpus", "ravdess"), "found 'ravdess'; expected NAME=DIR"),
         (("--corpus", "ravdes=x"), "Did you mean 'ravdess'?"),
         (("nowhere", "--corpus", "table=mine.csv"), "expected a folder with bundle.json"),
+        (("hf://org/name", "--corpus", "table=mine.csv", "--card"), "leave out --card"),
     ],
 )
 def test_what_cannot_begin(run: Run, corpus: Path, arguments: tuple[str, ...], wanted: str) -> None:

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 
 from emojudge.models.padding import length_mask  # noqa: E402
-from emojudge.models.pooling import AttentiveStatisticsPooling, LayerWeights  # noqa: E402
+from emojudge.models.pooling import (  # noqa: E402
+    MIN_VARIANCE,
+    AttentiveStatisticsPooling,
+    LayerWeights,
+    weighted_statistics,
+)
 
 
 def reference(hidden: np.ndarray, pooling: AttentiveStatisticsPooling) -> np.ndarray:
@@ -20,7 +25,7 @@ def reference(hidden: np.ndarray, pooling: AttentiveStatisticsPooling) -> np.nda
     shares = [power / sum(powers) for power in powers]
     mean = sum(share * frame for share, frame in zip(shares, hidden, strict=True))
     square = sum(share * (frame - mean) ** 2 for share, frame in zip(shares, hidden, strict=True))
-    return np.concatenate([mean, np.sqrt(np.maximum(square, pooling.MIN_VARIANCE))])
+    return np.concatenate([mean, np.sqrt(np.maximum(square, MIN_VARIANCE))])
 
 
 @settings(max_examples=40, deadline=None)
@@ -94,3 +99,14 @@ def test_layer_weights_are_a_softmax_over_layers():
     np.testing.assert_allclose(weights(beside).detach().numpy(), expected, atol=1e-12)
     weights(beside).square().sum().backward()
     assert (weights.logits.grad != 0).all()
+
+
+def test_statistics_keep_their_digits_where_autocast_is_on():
+    """A deviation of 1 around a mean of 100, of which bfloat16 knows two digits and a half."""
+    hidden = 100 + torch.randn(2, 400, 3, generator=torch.Generator().manual_seed(0))
+    weights = torch.full((2, 400), 1 / 400)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        pooled = weighted_statistics(hidden, weights)
+    assert pooled.dtype == torch.float32
+    torch.testing.assert_close(pooled[:, :3], hidden.mean(dim=1))
+    torch.testing.assert_close(pooled[:, 3:], hidden.std(dim=1, correction=0))

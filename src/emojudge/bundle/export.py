@@ -15,7 +15,7 @@ from emojudge.models.linguistic import LinguisticModel
 from emojudge.models.lora import merge_lora
 from emojudge.models.whisper import WhisperBackbone
 
-OPSET = 18
+OPSET = 20  # from here on GELU is one operation
 
 
 class _Embedding(nn.Module):

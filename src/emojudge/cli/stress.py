@@ -54,7 +54,7 @@ def stress(
     Sentences of positive and negative words are spoken by espeak-ng, where it is installed. Exit code 0
     whatever failed: these are findings, not faults of the run.
     """
-    from emojudge.bundle.format import MANIFEST, Bundle, file_hash
+    from emojudge.bundle.format import HUB, MANIFEST, Bundle, file_hash
     from emojudge.cli.evaluate_output import write_tables
     from emojudge.corpora import load_corpus
     from emojudge.errors import EmojudgeError
@@ -66,6 +66,13 @@ def stress(
 
     if not corpora:
         raise EmojudgeError("stress", found="no corpus", expected="--corpus NAME=DIR, such as ravdess=DIR")
+    if card and bundle and bundle.startswith(HUB):
+        raise EmojudgeError(
+            "--card",
+            found=bundle,
+            expected="a bundle's folder",
+            advice="What was fetched stays as it is: leave out --card and keep the result with -o.",
+        )
     named = []
     for text in corpora:
         name, equals, folder = text.partition("=")

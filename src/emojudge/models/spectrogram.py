@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from transformers.audio_utils import mel_filter_bank
 
 from emojudge.models.padding import length_mask
+from emojudge.models.precision import in_float32
 
 SAMPLE_RATE = 16_000  # Hz
 WINDOW = 400  # samples, 25 ms
@@ -22,16 +23,11 @@ def fourier_basis(window: Tensor) -> Tensor:
     return torch.cat([torch.cos(angles) * window, torch.sin(angles) * window])[:, None, :].float()
 
 
+@in_float32  # quiet bins lie 80 dB under loud ones, and bfloat16's digits end after 48
 def filtered_power(padded: Tensor, basis: Tensor, filters: Tensor) -> Tensor:
-    """`(batch, samples)` to the power behind every filter and hop `(batch, mels, frames)`, in float32.
-
-    Also where autocast is on: quiet bins lie 80 dB under loud ones, and bfloat16's digits end after 48.
-    """
-    if torch.is_autocast_enabled(padded.device.type):
-        with torch.autocast(padded.device.type, enabled=False):
-            return filtered_power(padded.float(), basis, filters)
+    """`(batch, samples)` to the power behind every filter and hop `(batch, mels, frames)`."""
     cosine, sine = nn.functional.conv1d(padded[:, None, :], basis, stride=HOP).chunk(2, dim=1)
-    return torch.einsum("bft,fm->bmt", cosine.square() + sine.square(), filters)
+    return filters.T @ (cosine.square() + sine.square())
 
 
 class LogMel(nn.Module):

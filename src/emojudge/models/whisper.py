@@ -84,10 +84,12 @@ class WhisperBackbone(nn.Module):
         hidden = hidden * mel_mask[:, None, :]
         hidden = nn.functional.gelu(self.encoder.conv2(hidden)).transpose(1, 2)
         hidden = hidden + self.encoder.embed_positions.weight[: hidden.shape[1]]
-        mask = length_mask(self.frames(lengths), hidden.shape[1])
+        mask = length_mask(self.frames(lengths), hidden.shape[1])[:, None, None, :]
+        # To be added, not a choice: an exported model would look for frames that attend to nothing.
+        mask = hidden.new_zeros(mask.shape).masked_fill(~mask, -torch.inf)
         states: list[Tensor] = []
         for layer in self.encoder.layers:
-            hidden = layer(hidden, mask[:, None, None, :])
+            hidden = layer(hidden, mask)
             states.append(hidden)
         return torch.cat([self.norm(state) for state in states[-self.last :]], dim=2)
 
