@@ -109,7 +109,7 @@ def test_hidden_states_are_the_encoders_own(hubert: Path):
     waveform = torch.randn(1, 8000)
     with torch.no_grad():
         expected = encoder(waveform).last_hidden_state
-        torch.testing.assert_close(backbone(waveform, torch.tensor([8000])), expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(backbone(waveform, torch.tensor([8000])), expected, atol=5e-5, rtol=0)
 
 
 def test_masked_group_norm_is_torchs_on_what_is_not_padding():

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
+from emojudge.models.fourier import quicken_positions
 from emojudge.models.front_end import quicken_front_end
 from emojudge.models.padding import length_mask
 from emojudge.models.pretrained import check_depth, check_last, load_pretrained
@@ -40,6 +41,7 @@ class Wav2Vec2Backbone(nn.Module):
         self.encoder: Any = encoder
         fuse_attention(encoder)
         quicken_front_end(encoder)
+        quicken_positions(encoder)
         config = encoder.config
         self.kind: str = config.model_type
         self._strides = list(zip(config.conv_kernel, config.conv_stride, strict=True))
