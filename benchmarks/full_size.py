@@ -4,8 +4,8 @@ Random weights do: a step takes as long whatever the weights are. Each way runs 
 after the other, so that neither's memory is in the other's figure. A way that was measured before at the same
 size is kept unless it is named: `--names plain`, then `--names ours`, comes to the same as both at once.
 
-The plain way is what one writes first, and the official baseline much the same: stock attention, dropout
-and AdamW in float32, a random batch padded to its longest clip, all hidden states kept, pooling item by item.
+The plain way is what one writes first, and the official baseline much the same: transformers' encoder as it
+comes, stock dropout and AdamW in float32, a random batch padded to its longest clip, pooling item by item.
 Ours fuses attention and the optimiser, pools the batch at once, and has batches of similar length. Both have
 as much audio in their batch: that of the epoch whose total length is the nearest to the mean. Both leave the
 convolutions out of the backward pass. What else there is in WAYS is measured where it is named: these are
@@ -25,15 +25,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import WavLMConfig
-from transformers.models.wavlm.modeling_wavlm import WavLMAttention
+from transformers import WavLMConfig, WavLMModel
 
 from emojudge.models.acoustic import AcousticModel
 from emojudge.models.dropout import QuickDropout
 from emojudge.models.lora import add_lora
 from emojudge.models.padding import length_mask
 from emojudge.models.wav2vec2 import Wav2Vec2Backbone
-from emojudge.models.wavlm_attention import FusedWavLMAttention
 from emojudge.recipe import (
     AcousticSettings,
     BackboneSettings,
@@ -142,10 +140,12 @@ class PlainModel(nn.Module):
         super().__init__()
         self.model = model
         self.longest = 0  # samples of the batch's longest clip, which its micro-batches are padded to
+        ours = model.backbone.encoder
+        stock = model.backbone.encoder = WavLMModel(ours.config)  # with nothing quickened
+        stock.load_state_dict(ours.state_dict())
+        model.backbone.freeze(0)
         for module in model.modules():
-            if type(module) is FusedWavLMAttention:
-                module.__class__ = WavLMAttention
-            elif type(module) is QuickDropout:
+            if type(module) is QuickDropout:
                 module.__class__ = nn.Dropout
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
