@@ -140,11 +140,13 @@ def functionals() -> Callable[[Samples], NDArray[np.float64]]:
 
 def _egemaps(folder: Path) -> Callable[[list[Samples]], Any]:
     del folder
+    from sklearn.calibration import CalibratedClassifierCV
     from sklearn.svm import SVC
 
     features = functionals()
     random = np.random.default_rng(0)
-    model = SVC(probability=True).fit(random.normal(size=(200, 88)), np.arange(200) % 8)
+    model = CalibratedClassifierCV(SVC(), ensemble=False)
+    model.fit(random.normal(size=(200, 88)), np.arange(200) % 8)
     return lambda clips: [model.predict_proba(features(clip)) for clip in clips]
 
 

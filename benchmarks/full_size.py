@@ -2,7 +2,8 @@
 
 Random weights do: a step takes as long whatever the weights are. Each way runs in a process of its own, one
 after the other, so that neither's memory is in the other's figure. A way that was measured before at the same
-size is kept unless it is named: `--names plain`, then `--names ours`, comes to the same as both at once.
+size is kept unless it is named: `--names plain`, then `--names ours`, comes to the same as both at once. A way
+that is named several times is run as often, and its medians count: `--names plain ours plain ours`.
 
 The plain way is what one writes first, and the official baseline much the same: transformers' encoder as it
 comes, stock dropout and AdamW in float32, a random batch padded to its longest clip, pooling item by item.
@@ -71,6 +72,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     before = json.loads(KEPT.read_text())["figures"] if KEPT.exists() else {}
     if before.get("size") == size:
         figures |= {way: before[way] for way in WAYS if way in before}
+    runs: dict[str, list[dict[str, float]]] = {}
     for way in arguments.names or [way for way in USUAL if way not in figures]:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.full_size", way, size],
@@ -78,8 +80,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             text=True,
             check=True,
         )
-        figures[way] = json.loads(done.stdout.splitlines()[-1])
-        print(f"{way}: {figures[way]['seconds']} s, {figures[way]['peak_mb']} MB")
+        runs.setdefault(way, []).append(json.loads(done.stdout.splitlines()[-1]))
+        print(f"{way}: {runs[way][-1]}", flush=True)
+        figures[way] = {name: float(np.median([run[name] for run in runs[way]])) for name in runs[way][0]}
+        figures[way]["all_seconds"] = [run["seconds"] for run in runs[way]]
     for way in [way for way in WAYS if way in figures and way != "plain"]:
         for name in ("seconds", "peak_mb") if "plain" in figures else ():
             figures[f"{way}_{name}_ratio"] = round(figures["plain"][name] / figures[way][name], 2)
@@ -202,12 +206,18 @@ def measure(way: str, size: str) -> dict[str, float]:
     trainer.step(np.arange(WARM_UP), 0)
     clips.sizes[:] = sizes
     model.longest = int(sizes[batch].max())
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_majflt
     started = time.perf_counter()
     trainer.step(batch, 1)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    used = resource.getrusage(resource.RUSAGE_SELF)
     audio = float(clips.sizes[batch].sum() / RATE)
-    return {"seconds": round(seconds, 2), "peak_mb": round(peak), "audio_seconds": round(audio, 1)}
+    return {
+        "seconds": round(seconds, 2),
+        "peak_mb": round(used.ru_maxrss / 1000),
+        "audio_seconds": round(audio, 1),
+        "read_back": used.ru_majflt - faults,  # pages, from the disk: many where memory is short
+    }
 
 
 def typical(sizes: Any, by_length: bool) -> Any:
