@@ -2,8 +2,8 @@
 
 Random weights do: a step takes as long whatever the weights are. Each way runs in a process of its own, one
 after the other, so that neither's memory is in the other's figure. A way that was measured before at the same
-size is kept unless it is named: `--names plain`, then `--names ours`, comes to the same as both at once. A way
-that is named several times is run as often, and its medians count: `--names plain ours plain ours`.
+size is kept unless it is named: `--names plain`, then `--names ours`, comes to the same as both at once. What
+is named several times is run as often, and its medians count: `--names plain ours plain ours`.
 
 The plain way is what one writes first, and the official baseline much the same: transformers' encoder as it
 comes, stock dropout and AdamW in float32, a random batch padded to its longest clip, pooling item by item.
@@ -82,7 +82,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         )
         runs.setdefault(way, []).append(json.loads(done.stdout.splitlines()[-1]))
         print(f"{way}: {runs[way][-1]}", flush=True)
-        figures[way] = {name: float(np.median([run[name] for run in runs[way]])) for name in runs[way][0]}
+        figures[way] = {
+            name: round(float(np.median([run[name] for run in runs[way]])), 2) for name in runs[way][0]
+        }
         figures[way]["all_seconds"] = [run["seconds"] for run in runs[way]]
     for way in [way for way in WAYS if way in figures and way != "plain"]:
         for name in ("seconds", "peak_mb") if "plain" in figures else ():
