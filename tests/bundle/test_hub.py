@@ -75,10 +75,11 @@ def predict(name: str, cache: Path, address: str, **variables: str) -> subproces
     """`emojudge predict` in a process of its own, which knows no other Hub than this."""
     program = "from emojudge.cli.main import main; main()"
     options = ["predict", "--text", "I am so happy", "--asr", "none", "--bundle", name]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     environment = {"HF_ENDPOINT": address, "HF_HUB_CACHE": str(cache), "HF_HUB_DISABLE_XET": "1", **variables}
     return subprocess.run(
         [sys.executable, "-c", program, *options],
-        env={**os.environ, **environment}, capture_output=True, text=True,
+        env={**inherited, **environment}, capture_output=True, text=True,
     )  # fmt: skip
 
 
