@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from emojudge.models.precision import on_processor
+
 ROUND = 32  # lengths of transforms are multiples of it, which have small factors alone
 
 
@@ -29,12 +31,7 @@ def convolve(inputs: Tensor, weight: Tensor, bias: Tensor | None, *, padding: in
     As `torch.nn.functional.conv1d` but for rounding, which is what is called elsewhere than on a processor
     in float32, and while a model is compiled or exported.
     """
-    if (
-        inputs.device.type != "cpu"
-        or inputs.dtype != torch.float32
-        or torch.is_autocast_enabled("cpu")
-        or torch.compiler.is_compiling()
-    ):
+    if not on_processor(inputs):
         return nn.functional.conv1d(inputs, weight, bias, padding=padding, groups=groups)
     batch, channels, frames = inputs.shape
     kernel, out = weight.shape[2], weight.shape[0]

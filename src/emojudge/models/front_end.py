@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from emojudge.models.precision import on_processor
+
 
 class _ItemByItem:
     """`forward` of a `FeatureEncoder` of transformers, without gradients, on a processor in float32."""
@@ -39,13 +41,7 @@ def quicken_front_end(encoder: nn.Module) -> None:
 
 def _fit(layers: nn.ModuleList, waveforms: Tensor) -> bool:
     learns = waveforms.requires_grad or any(weights.requires_grad for weights in layers.parameters())
-    return not (
-        (learns and torch.is_grad_enabled())
-        or waveforms.device.type != "cpu"
-        or waveforms.dtype != torch.float32
-        or torch.is_autocast_enabled("cpu")
-        or torch.compiler.is_compiling()  # or exporting: a loop over items would be unrolled
-    )
+    return on_processor(waveforms) and not (learns and torch.is_grad_enabled())
 
 
 def _convolved(item: Tensor, layers: list[Any]) -> Tensor:

@@ -1,4 +1,4 @@
-"""What stays in float32 where the rest of a model is computed in fewer digits."""
+"""Where a model is computed in float32: what always is, and where the quick ways of a processor fit."""
 
 import functools
 from collections.abc import Callable
@@ -22,3 +22,13 @@ def in_float32(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
             return function(*(tensor.float() for tensor in tensors))
 
     return called
+
+
+def on_processor(inputs: Tensor) -> bool:
+    """Whether this is float32 on a processor, and no model is being compiled or exported (loops unrolled)."""
+    return (
+        inputs.device.type == "cpu"
+        and inputs.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+    )
